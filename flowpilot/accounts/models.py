@@ -1,0 +1,194 @@
+"""Accounts, teams, people and their roles."""
+
+import zoneinfo
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from flowpilot.accounts.roles import Role, role_grants
+from flowpilot.common.errors import InvalidInput
+from flowpilot.common.tenancy import Grant, TenantModel, TenantQuerySet
+
+
+def validate_time_zone(value: str) -> None:
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError(f"{value} is not a time zone name such as Europe/Berlin")
+
+
+class Account(models.Model):
+    """The tenant: one helpdesk or managed service provider."""
+
+    account_lookup: ClassVar[str] = "pk"
+    team_lookup: ClassVar[str | None] = None
+
+    slug = models.SlugField(max_length=50, unique=True, help_text="Names the account in commands and the API.")
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def account_id(self) -> int:
+        """An account belongs to itself: audit events and permissions ask every row this."""
+        return self.pk
+
+
+class Team(TenantModel):
+    """A group inside an account; a membership may be limited to one."""
+
+    team_lookup = "pk"
+
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="team_name_in_account")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A person who logs in by email. Raises ValueError without one."""
+        if not email:
+            raise ValueError("a user needs an email address")
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+    def for_user(self, user: Any, action: str = "view") -> "models.QuerySet[User]":
+        """People who share an account with `user`, where the user holds `accounts.view_user` or the like."""
+        grants = user.tenant_grants(f"accounts.{action}_user")
+        if grants is None:
+            return self.get_queryset()
+        accounts = [account_id for account_id, _ in grants]
+        member = Membership.objects.filter(user=models.OuterRef("pk"), account__in=accounts)
+        return self.get_queryset().filter(models.Exists(member))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, or the service behind an API key. What they may do comes from their memberships."""
+
+    email = models.EmailField(unique=True)
+    full_name = models.CharField(max_length=200, blank=True)
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        ordering = ["email"]
+        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_in_lower_case")]
+
+    def __str__(self) -> str:
+        return self.full_name or self.email
+
+    def clean(self) -> None:
+        self.email = self.email.lower()
+
+    @property
+    def is_staff(self) -> bool:
+        """Who may enter the admin site: every member of an account."""
+        return self.is_superuser or bool(self.active_memberships)
+
+    @cached_property
+    def active_memberships(self) -> list["Membership"]:
+        return list(self.memberships.select_related("account").order_by("pk"))
+
+    def tenant_grants(self, permission: str) -> list[Grant] | None:
+        """(account id, team id or None) pairs where a role of this user holds `permission`; None is everywhere."""
+        if not self.is_active:
+            return []
+        if self.is_superuser:
+            return None
+        return [(m.account_id, m.team_id) for m in self.active_memberships if role_grants(m.role, permission)]
+
+    def only_account(self) -> Account:
+        """The account of a member of just one. Raises InvalidInput for everyone else."""
+        accounts = [m.account for m in self.active_memberships]
+        if len(accounts) != 1:
+            raise InvalidInput("say which account: this log-in belongs to none or to several")
+        return accounts[0]
+
+
+class Membership(TenantModel):
+    """A user's role in an account, for the whole of it or for one team."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role)
+    team = models.ForeignKey(
+        Team,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="memberships",
+        help_text="Leave empty for the whole account.",
+    )
+
+    class Meta:
+        ordering = ["account", "user__email"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "user"], name="one_membership_in_account"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_role_display()}"
+
+    @property
+    def role_enum(self) -> Role:
+        return Role(self.role)
+
+    def clean(self) -> None:
+        if self.team_id and self.team and self.team.account_id != self.account_id:
+            raise ValidationError({"team": "This team belongs to another account."})
+
+
+class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
+    def usable(self) -> Self:
+        return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
+class ApiKey(TenantModel):
+    """A key for another service. Only a hash of its secret is kept; it acts as the user of its membership."""
+
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12)
+    secret_hash = models.CharField(max_length=64)
+    membership = models.OneToOneField(Membership, on_delete=models.CASCADE, related_name="api_key")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["account", "prefix"], name="api_key_prefix_in_account")]
+
+    def __str__(self) -> str:
+        return self.name

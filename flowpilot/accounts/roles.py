@@ -1,0 +1,67 @@
+"""What each role may see and do. The one place: the admin, the API and the services all ask these names.
+
+A permission is Django's `app.action_model`; besides view, add, change and delete there are the verbs of the domain
+(`proposals.decide_flowproposal`, `proposals.requeue_analysis`, `analytics.view_metrics`).
+"""
+
+from django.db.models import TextChoices
+
+
+class Role(TextChoices):
+    OWNER = "owner", "Owner"
+    TEAM_ADMIN = "team_admin", "Team admin"
+    TECHNICIAN = "technician", "Technician"
+    ANALYST = "analyst", "Analyst"
+    SERVICE = "service", "Service"
+
+
+_WORK = frozenset(
+    {
+        "accounts.view_account",
+        "accounts.view_team",
+        "ai_sessions.view_aisession",
+        "ai_sessions.view_sessionstep",
+        "ai_sessions.view_client",
+        "flows.view_flow",
+        "flows.view_flowversion",
+    }
+)
+_INGEST = frozenset({"ai_sessions.add_aisession", "ai_sessions.change_aisession"})
+_READ = _WORK | {
+    "analytics.view_metrics",
+    "proposals.view_analysisrun",
+    "proposals.view_flowproposal",
+    "proposals.view_sessionanalysis",
+    "proposals.view_topic",
+}
+_REVIEW = frozenset(
+    {
+        "accounts.view_membership",
+        "accounts.view_user",
+        "common.view_auditevent",
+        "flows.change_flow",
+        "proposals.decide_flowproposal",
+        "proposals.requeue_sessionanalysis",
+    }
+)
+_OWN = frozenset(
+    {
+        "accounts.change_account",
+        *(f"accounts.{verb}_team" for verb in ("add", "change", "delete")),
+        *(f"accounts.{verb}_membership" for verb in ("add", "change", "delete")),
+        *(f"accounts.{verb}_apikey" for verb in ("view", "add", "change")),
+    }
+)
+
+PERMISSIONS: dict[Role, frozenset[str]] = {
+    Role.TECHNICIAN: _WORK | _INGEST,
+    Role.ANALYST: _READ,
+    Role.SERVICE: _READ | _INGEST,
+    Role.TEAM_ADMIN: _READ | _INGEST | _REVIEW,
+    Role.OWNER: _READ | _INGEST | _REVIEW | _OWN,
+}
+
+
+def role_grants(role: str, permission: str) -> bool:
+    """Whether `role` holds `permission`; an unknown role holds nothing."""
+    return role in Role.values and permission in PERMISSIONS[Role(role)]

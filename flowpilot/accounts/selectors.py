@@ -1,0 +1,22 @@
+"""Which account a request means."""
+
+from typing import Any
+
+from flowpilot.accounts.models import Account
+from flowpilot.common.errors import InvalidInput, NotFound
+
+
+def account_of_request(user: Any, slug: str | None) -> Account:
+    """The account named by `slug`, or a member's only one.
+
+    Raises NotFound for a slug that is not one of the user's, InvalidInput where one must be named.
+    """
+    if not slug:
+        if user.is_superuser:
+            raise InvalidInput("name the account by ?account=SLUG")
+        account: Account = user.only_account()
+        return account
+    found = Account.objects.for_user(user).filter(slug=slug).first()
+    if found is None:
+        raise NotFound(f"there is no account {slug!r}")
+    return found

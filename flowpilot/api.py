@@ -1,0 +1,25 @@
+"""The REST API, version 1: one router, its schema and its page (served from this machine, no CDN)."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
+from rest_framework.routers import SimpleRouter
+
+from analytics.api import MetricsSummaryView
+from flowpilot.flows.api import DefinitionSchemaView, FlowViewSet
+from proposals.api import FlowProposalViewSet
+from sessions.api import SessionViewSet
+
+router = SimpleRouter()
+router.register("sessions", SessionViewSet, basename="session")
+router.register("proposals", FlowProposalViewSet, basename="proposal")
+router.register("flows", FlowViewSet, basename="flow")
+
+app_name = "api"
+urlpatterns = [
+    path("metrics/summary/", MetricsSummaryView.as_view(), name="metrics-summary"),
+    path("definition-schema/", DefinitionSchemaView.as_view(), name="definition-schema"),
+    path("schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema", permission_classes=[AllowAny]), name="docs"),
+    *router.urls,
+]

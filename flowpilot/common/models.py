@@ -1,0 +1,44 @@
+"""Audit events and leases."""
+
+from django.conf import settings
+from django.db import models
+
+from flowpilot.common.tenancy import TenantModel
+
+
+class AuditEvent(TenantModel):
+    """Who did what to what, when and why. Written by services, never changed."""
+
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Kept as text: the event outlives the user and the object.
+    actor_label = models.CharField(max_length=320)
+    action = models.CharField(max_length=64)
+    object_type = models.CharField(max_length=64)
+    object_id = models.BigIntegerField()
+    object_label = models.CharField(max_length=300, blank=True)
+    reason = models.TextField(blank=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["account", "object_type", "object_id", "-created_at"], name="audit_object"),
+            models.Index(fields=["account", "-created_at"], name="audit_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_label}: {self.action} {self.object_label}"
+
+
+class Lease(models.Model):
+    """The right of one worker at a time to do `key`'s work, until it expires. See `flowpilot.common.leases`."""
+
+    key = models.CharField(max_length=100, unique=True)
+    owner = models.CharField(max_length=200, blank=True)
+    token = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,1 @@
+"""The sample account: people, published flows and sessions to try FlowPilot with. No Django here."""

@@ -1,0 +1,62 @@
+"""The sample account into the database, through the same services as everybody's data."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+
+from flowpilot.accounts.models import Account, Team
+from flowpilot.accounts.services import account_create, membership_create
+from flowpilot.common.errors import Conflict
+from flowpilot.flows.services import flow_create
+from flowpilot.sample.cast import ACCOUNT_NAME, ACCOUNT_SLUG, PEOPLE, TEAMS
+from flowpilot.sample.generate import generate_sessions
+from flowpilot.sample.published import published_flows
+from sessions.ingest import sessions_ingest
+from sessions.records import record_from_object
+
+TIME_ZONE = "Europe/Berlin"
+BATCH = 500
+
+
+def sample_load(
+    *, password: str | None, count: int, seed: int, until: datetime, progress: Callable[[int], None] = lambda _: None
+) -> Account:
+    """Make the account with `count` sessions up to `until`; `password` is every demo log-in's (None: nobody logs in).
+
+    One transaction: a load that is stopped leaves nothing. `progress` gets the number of sessions stored so far.
+    Raises Conflict where the account is there already.
+    """
+    with transaction.atomic():
+        if Account.objects.filter(slug=ACCOUNT_SLUG).exists():
+            raise Conflict(f"there is an account {ACCOUNT_SLUG} already")
+        account = account_create(slug=ACCOUNT_SLUG, name=ACCOUNT_NAME, time_zone=TIME_ZONE)
+        teams = {name: Team.objects.create(account=account, name=name) for name in TEAMS}
+        _add_people(account, teams, password)
+        for flow in published_flows():
+            flow_create(actor=None, account=account, **{**flow, "team": teams.get(flow["team"])})
+        done = 0
+        for batch in _batches(generate_sessions(until=until, count=count, seed=seed)):
+            done += len(sessions_ingest(actor=None, account=account, records=[record_from_object(o) for o in batch]))
+            progress(done)
+    return account
+
+
+def _add_people(account: Account, teams: dict[str, Team], password: str | None) -> None:
+    for person in PEOPLE:
+        membership_create(
+            actor=None,
+            account=account,
+            email=person.email,
+            full_name=person.name,
+            role=person.role,
+            team=teams[person.team] if person.team else None,
+            password=password,
+        )
+
+
+def _batches(objects: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while batch := list(islice(objects, BATCH)):
+        yield batch

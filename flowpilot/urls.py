@@ -1,0 +1,16 @@
+"""Every address of FlowPilot: the admin site, the API below /api/v1/, and two for machines."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from flowpilot.common.health import healthz, readyz
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", include("analytics.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("flowpilot.api")),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+]

@@ -1,0 +1,45 @@
+"""The sessions behind a proposal, and what is counted of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count, Max, Min
+
+from proposals.models import FlowProposal, ProposalEvidence
+
+
+def evidence_add(proposal: FlowProposal, session_ids: Iterable[int]) -> None:
+    """Add sessions (those that are there already change nothing) and bring the counts up to date."""
+    rows = [
+        ProposalEvidence(account_id=proposal.account_id, proposal=proposal, session_id=session_id)
+        for session_id in session_ids
+    ]
+    ProposalEvidence.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
+    evidence_count(proposal)
+
+
+def evidence_replace(proposal: FlowProposal, session_ids: Iterable[int]) -> None:
+    """Make the evidence exactly these sessions."""
+    wanted = set(session_ids)
+    proposal.evidence.exclude(session__in=wanted).delete()
+    evidence_add(proposal, wanted)
+
+
+def evidence_count(proposal: FlowProposal) -> None:
+    """Recompute the counts from the rows: how many sessions, and how different they are."""
+    counts: dict[str, Any] = proposal.supporting_sessions.aggregate(
+        sessions=Count("pk"),
+        clients=Count("client", distinct=True),
+        technicians=Count("technician_email", distinct=True),
+        first=Min("started_at"),
+        last=Max("started_at"),
+    )
+    proposal.supporting_session_count = counts["sessions"]
+    proposal.client_count = counts["clients"]
+    proposal.technician_count = counts["technicians"]
+    proposal.first_seen_at, proposal.last_seen_at = counts["first"], counts["last"]
+    proposal.save(
+        update_fields=[
+            "supporting_session_count", "client_count", "technician_count", "first_seen_at", "last_seen_at", "updated_at",
+        ]
+    )  # fmt: skip

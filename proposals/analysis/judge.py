@@ -1,0 +1,57 @@
+"""What one session says about the published flows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proposals.analysis.load import PublishedFlows
+from proposals.mining.engine import counted_steps
+from proposals.mining.records import Record
+from proposals.mining.replay import Replay
+from proposals.models import SessionAnalysis
+
+Outcome = SessionAnalysis.Outcome
+
+# A flow that explains less of a session than this is another problem's flow.
+FITS_FROM = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`flow_id` is the flow that fits (None: none does); `score` is the share of the session that the flows explain."""
+
+    outcome: str
+    flow_id: int | None
+    score: float
+    left_at: str = ""
+
+
+def judge_all(records: Sequence[Record], flows: PublishedFlows, used: Sequence[int | None]) -> list[Verdict]:
+    """A verdict for each record. `used` names the flow that guided the session, where one did."""
+    found = flows.replayer.replay_all(records)
+    return [
+        _verdict(record, *_with_guide(record, flows, guide, best))
+        for record, guide, best in zip(records, used, found, strict=True)
+    ]
+
+
+def _with_guide(
+    record: Record, flows: PublishedFlows, guide: int | None, best: tuple[int | None, Replay]
+) -> tuple[int | None, Replay]:
+    """The flow that guided the session fits it unless another explains more."""
+    if guide is None or guide not in flows.versions or guide == best[0]:
+        return best
+    replay = flows.replayer.reader(guide).replay(record)
+    return (guide, replay) if replay.coverage >= best[1].coverage else best
+
+
+def _verdict(record: Record, flow_id: int | None, replay: Replay) -> Verdict:
+    if not counted_steps(record):
+        return Verdict(Outcome.NOTHING_TO_LEARN, None, 0.0)
+    if flow_id is None or replay.coverage < FITS_FROM:
+        return Verdict(Outcome.NO_FLOW, None, replay.coverage)
+    if replay.outcome in ("resolution", "escalation"):
+        return Verdict(Outcome.FOLLOWED, flow_id, replay.coverage)
+    if replay.outcome == "left":
+        return Verdict(Outcome.LEFT, flow_id, replay.coverage, replay.left_at or "")
+    # It stopped on the way: no news about the flow, but it belongs to it.
+    return Verdict(Outcome.FOLLOWED, flow_id, replay.coverage)

@@ -1,0 +1,191 @@
+"""A topic's sessions, mined into its open proposal."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from django.db import transaction
+
+from flowpilot.common.leases import HeldLease, lease_check
+from flowpilot.flows.changes import FlowDiff
+from flowpilot.flows.diff import diff_definitions
+from flowpilot.flows.models import FlowVersion
+from flowpilot.flows.validation import validate_definition
+from proposals.analysis.evidence import evidence_replace
+from proposals.analysis.load import PublishedFlows, record_of, source_of, with_steps
+from proposals.mining.change import change_flow
+from proposals.mining.confidence import flow_confidence, wilson_lower
+from proposals.mining.engine import mine_topic
+from proposals.mining.replay import FlowReader
+from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis, Topic
+from sessions.models import AISession
+
+Written = Literal["created", "updated", "nothing"]
+Type, Status = FlowProposal.Type, FlowProposal.Status
+
+# The newest sessions that a topic is mined from.
+TOPIC_LIMIT = 2_000
+# New sessions that a decided topic needs before it comes up again.
+REOPEN_FROM = 5
+
+
+class MinedInvalid(Exception):
+    """Mining gave a definition that is not valid: a fault of ours, never shown to a reviewer."""
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A proposal to be written."""
+
+    proposal_type: str
+    title: str
+    description: str
+    definition: dict[str, Any]
+    node_evidence: dict[str, list[tuple[str, int]]]
+    examples: dict[str, Any]
+    masked: list[str]
+    confidence: float
+    sessions: list[AISession]
+    base: FlowVersion | None = None
+    diff: FlowDiff | None = field(default=None)
+
+
+def topic_mine(topic: Topic, flows: PublishedFlows, lease: HeldLease) -> Written:
+    """Mine the topic again from all its evidence and write its open proposal, under the lease.
+
+    Raises LeaseLost, MinedInvalid.
+    """
+    sessions = _sessions(topic)
+    version = flows.versions.get(topic.flow_id) if topic.flow_id else None
+    draft = _change(version, sessions) if version else _new_flow(topic, sessions)
+    if draft and (errors := validate_definition(draft.definition)):
+        raise MinedInvalid(f"{errors[0].pointer}: {errors[0].message}")
+    with transaction.atomic():
+        lease_check(lease)
+        Topic.objects.filter(pk=topic.pk).update(mining_due=False)
+        return _write(topic, draft)
+
+
+def _sessions(topic: Topic) -> list[AISession]:
+    """The topic's sessions that tell something: of a flow's topic those that left it or that it did not explain."""
+    analyses = topic.analyses.filter(state=SessionAnalysis.State.DONE)
+    if topic.flow_id:
+        analyses = analyses.exclude(outcome=SessionAnalysis.Outcome.FOLLOWED)
+    newest = analyses.order_by("-session").values_list("session", flat=True)[:TOPIC_LIMIT]
+    return list(with_steps(AISession.objects.filter(pk__in=list(newest)).order_by("started_at", "pk")))
+
+
+def _new_flow(topic: Topic, sessions: Sequence[AISession]) -> _Draft | None:
+    """A first flow for the topic; nothing where no session was resolved: nobody knows yet what helps."""
+    if not any(session.status == AISession.Status.RESOLVED for session in sessions):
+        return None
+    records = [record_of(session) for session in sessions]
+    mined = mine_topic(records)
+    if mined is None:
+        return None
+    used = set(mined.sessions)
+    return _Draft(
+        proposal_type=Type.NEW_FLOW,
+        title=mined.title or topic.title,
+        description=mined.description,
+        definition=mined.definition,
+        node_evidence=mined.evidence,
+        examples=mined.examples.to_json(),
+        masked=mined.masked,
+        confidence=flow_confidence(records),
+        sessions=[session for session in sessions if str(session.pk) in used],
+    )
+
+
+def _change(version: FlowVersion, sessions: Sequence[AISession]) -> _Draft | None:
+    """What the sessions that left the flow would add to its current version."""
+    source = source_of(version)
+    reader = FlowReader(source.definition, source.examples)
+    # An escalation shows where knowledge ends, not what helps.
+    resolved = [session for session in sessions if session.status == AISession.Status.RESOLVED]
+    records = [record_of(session) for session in resolved]
+    change = change_flow(source.definition, source.examples, [(r, reader.replay(r)) for r in records])
+    if change is None:
+        return None
+    diff = diff_definitions(version.definition, change.definition)
+    branch = diff.is_single_branch_addition
+    used = set(change.sessions)
+    changed = FlowReader(change.definition, change.examples)
+    supporting = [record for record in records if record.key in used]
+    reached = sum(changed.replay(record).outcome == "resolution" for record in supporting)
+    return _Draft(
+        proposal_type=Type.BRANCH_ADDITION if branch else Type.ENHANCEMENT,
+        title=version.flow.title,
+        description=diff.summary(),
+        definition=change.definition,
+        node_evidence=change.evidence,
+        examples=change.examples.to_json(),
+        masked=change.masked,
+        confidence=wilson_lower(reached, len(supporting)),
+        sessions=[session for session in resolved if str(session.pk) in used],
+        base=version,
+        diff=diff,
+    )
+
+
+def _write(topic: Topic, draft: _Draft | None) -> Written:
+    pending = FlowProposal.objects.select_for_update().filter(topic=topic, status=Status.PENDING).first()
+    if draft is None:
+        return "nothing"
+    if pending is None and not _is_news(topic, draft):
+        return "nothing"
+    proposal = pending or FlowProposal(account_id=topic.account_id, topic=topic, revision=0)
+    before = _content(proposal)
+    _fill(proposal, draft)
+    known = set(proposal.evidence.values_list("session", flat=True)) if pending else set()
+    sessions = {session.pk for session in draft.sessions}
+    if pending and before == _content(proposal) and known == sessions:
+        return "nothing"
+    proposal.revision += 1
+    proposal.save()
+    evidence_replace(proposal, sessions)
+    return "updated" if pending else "created"
+
+
+def _is_news(topic: Topic, draft: _Draft) -> bool:
+    """A topic that was decided before comes up again when enough sessions are new since."""
+    decided = FlowProposal.objects.filter(topic=topic).exclude(proposal_type=Type.AUTO_REINFORCED)
+    if not decided.exists():
+        return True
+    ids = [session.pk for session in draft.sessions]
+    seen = ProposalEvidence.objects.filter(proposal__in=decided, session__in=ids)
+    return len(ids) - seen.values("session").distinct().count() >= REOPEN_FROM
+
+
+def _content(proposal: FlowProposal) -> tuple[Any, ...]:
+    """What a reviewer judges: when it changes, the revision does."""
+    return (
+        proposal.proposal_type,
+        proposal.title,
+        proposal.proposed_flow_data,
+        proposal.base_version_id,
+        round(proposal.confidence_score, 6),
+    )
+
+
+def _fill(proposal: FlowProposal, draft: _Draft) -> None:
+    sessions = draft.sessions
+    domains = Counter(session.problem_domain for session in sessions if session.problem_domain)
+    teams = {session.team_id for session in sessions}
+    proposal.proposal_type = draft.proposal_type
+    proposal.title = draft.title[:200]
+    proposal.description = draft.description
+    proposal.proposed_flow_data = draft.definition
+    proposal.proposed_diff = draft.diff.to_json() if draft.diff else {}
+    proposal.node_evidence = {node: [[int(key), at] for key, at in places] for node, places in draft.node_evidence.items()}
+    proposal.examples = draft.examples
+    proposal.masked = draft.masked
+    proposal.confidence_score = draft.confidence
+    proposal.target_flow = draft.base.flow if draft.base else None
+    proposal.base_version = draft.base
+    proposal.problem_domain = domains.most_common(1)[0][0] if domains else ""
+    proposal.team_id = teams.pop() if len(teams) == 1 else None
+    proposal.source_session = sessions[0] if sessions else None
+
+

@@ -1,0 +1,211 @@
+"""Which answer leads where: the sessions' walks over the nodes -> a graph without cycles."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from proposals.mining.records import Step
+from proposals.mining.transcript import is_pleasantry
+
+FEW_SESSIONS = 8  # below this, what was seen once is kept
+MIN_SHARE = 0.015  # of a node's answers that a branch needs
+SKIP_SHARE = 0.4  # a -> c beside a -> b -> c is a skipped step if it is this rare beside a -> b
+MAX_DEPTH = 45
+MAX_NODES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A session's step at a node."""
+
+    node: int
+    session: int  # place of the record
+    step: Step
+
+
+@dataclass
+class Branches:
+    """Nodes by number; `edges[a][b]` the visits to a whose answer led to b."""
+
+    root: int
+    visits: dict[int, list[Visit]]
+    edges: dict[int, dict[int, list[Visit]]]
+    ends: dict[int, list[Visit]]  # visits that end their session
+    starts: list[int] = field(default_factory=list)  # nodes that begin sessions, out of root's reach
+
+
+def branches_of(walks: Sequence[Sequence[Visit]]) -> Branches | None:
+    """The branches that the walks (one a session) support; None where nothing was asked."""
+    walks = [_straight(walk) for walk in walks]
+    walks = _without_closings([walk for walk in walks if walk])
+    if not walks:
+        return None
+    few = len(walks) < FEW_SESSIONS
+    counted = _count(walks)
+    kept = _supported(counted, 1 if few else 2)
+    kept = _without_skips(kept) if not few else kept
+    edges = _acyclic(kept)
+    starts = Counter(walk[0].node for walk in walks)
+    return _rooted(walks, edges, starts, 1 if few else 2)
+
+
+def _straight(walk: Sequence[Visit]) -> list[Visit]:
+    """The walk without its detours: going back to a node drops what came since."""
+    straight: list[Visit] = []
+    for visit in walk:
+        back = next((i for i, seen in enumerate(straight) if seen.node == visit.node), None)
+        if back is not None:
+            del straight[back:]
+        straight.append(visit)
+    return straight
+
+
+def _without_closings(walks: list[list[Visit]]) -> list[list[Visit]]:
+    """Walks without the farewells that merely follow their last step.
+
+    A farewell that is one of several ways on, or answers a question, is a step like others.
+    """
+    total: Counter[int] = Counter()
+    closing: Counter[int] = Counter()
+    follows: dict[int, Counter[int]] = defaultdict(Counter)
+    asks: dict[int, list[bool]] = defaultdict(list)
+    for walk in walks:
+        for place, visit in enumerate(walk):
+            total[visit.node] += 1
+            closing[visit.node] += place == len(walk) - 1 and is_pleasantry(visit.step.prompt)
+            asks[visit.node].append("?" in visit.step.prompt)
+            if place:
+                follows[walk[place - 1].node][visit.node] += 1
+    farewells = {node for node, times in closing.items() if times >= 0.6 * total[node]}
+    chosen: Counter[int] = Counter()
+    for node, after in follows.items():
+        others = sum(times for next_node, times in after.items() if next_node not in farewells)
+        is_choice = others >= 2 and others >= 0.15 * sum(after.values())
+        if is_choice or sum(asks[node]) > 0.5 * len(asks[node]):
+            for next_node in farewells & set(after):
+                chosen[next_node] += after[next_node]
+    idle = {node for node in farewells if chosen[node] < 0.5 * total[node]}
+    return [[visit for place, visit in enumerate(walk) if not place or visit.node not in idle] for walk in walks]
+
+
+def _count(walks: Iterable[Sequence[Visit]]) -> dict[int, dict[int, list[Visit]]]:
+    edges: dict[int, dict[int, list[Visit]]] = defaultdict(lambda: defaultdict(list))
+    for walk in walks:
+        for here, there in pairwise(walk):
+            edges[here.node][there.node].append(here)
+    return edges
+
+
+def _supported(edges: Mapping[int, Mapping[int, list[Visit]]], least: int) -> dict[int, dict[int, list[Visit]]]:
+    kept = {}
+    for node, branches in edges.items():
+        total = sum(map(len, branches.values()))
+        needed = max(least, MIN_SHARE * total)
+        kept[node] = {n: visits for n, visits in branches.items() if len(visits) >= needed}
+    return kept
+
+
+def _without_skips(
+    edges: dict[int, dict[int, list[Visit]]],
+) -> dict[int, dict[int, list[Visit]]]:
+    """Without a -> c where a -> b -> c is usual and a -> c rare: the session skipped b."""
+    kept: dict[int, dict[int, list[Visit]]] = {}
+    for node, branches in edges.items():
+        skipped = {
+            far
+            for near, visits in branches.items()
+            for far in edges.get(near, {})
+            if far in branches and len(branches[far]) < SKIP_SHARE * len(visits)
+        }
+        kept[node] = {n: visits for n, visits in branches.items() if n not in skipped}
+    return kept
+
+
+def _acyclic(edges: Mapping[int, Mapping[int, list[Visit]]]) -> dict[int, dict[int, list[Visit]]]:
+    """The edges, best supported first, without those that would close a cycle."""
+    ranked = sorted(
+        ((len(visits), a, b) for a, branches in edges.items() for b, visits in branches.items()),
+        key=lambda edge: (-edge[0], edge[1], edge[2]),
+    )
+    kept: dict[int, dict[int, list[Visit]]] = {}
+    for _, a, b in ranked:
+        if a != b and a not in reachable(kept, b):
+            kept.setdefault(a, {})[b] = edges[a][b]
+    return kept
+
+
+def reachable(edges: Mapping[int, Iterable[int]], start: int) -> set[int]:
+    """All nodes on ways from `start`, itself included."""
+    found = {start}
+    todo = [start]
+    while todo:
+        for node in edges.get(todo.pop(), ()):
+            if node not in found:
+                found.add(node)
+                todo.append(node)
+    return found
+
+
+def _rooted(
+    walks: Sequence[Sequence[Visit]],
+    edges: dict[int, dict[int, list[Visit]]],
+    starts: Counter[int],
+    least: int,
+) -> Branches:
+    """Start where most sessions can be followed from, and keep what is reached."""
+    ways = {node: reachable(edges, node) for node in starts}
+    root = max(
+        starts,
+        key=lambda node: (sum(starts[other] for other in ways[node] if other in starts),
+                          starts[node], -node),
+    )  # fmt: skip
+    found = set(ways[root])
+    others = []
+    for node, times in sorted(starts.items(), key=lambda item: (-item[1], item[0])):
+        if node not in found and times >= least:
+            others.append(node)
+            found |= ways[node]
+    visits: dict[int, list[Visit]] = {node: [] for node in found}
+    ends: dict[int, list[Visit]] = {node: [] for node in found}
+    for walk in walks:
+        for visit in walk:
+            if visit.node in found:
+                visits[visit.node].append(visit)
+        if walk[-1].node in found:
+            ends[walk[-1].node].append(walk[-1])
+    inner = {a: b for a, b in edges.items() if a in found}
+    return Branches(root, visits, _shallow(root, others, inner), ends, others)
+
+
+def _shallow(
+    root: int, others: Sequence[int], edges: dict[int, dict[int, list[Visit]]]
+) -> dict[int, dict[int, list[Visit]]]:
+    """The edges, none of which lies deeper than MAX_DEPTH on its longest way from a start."""
+    depth = dict.fromkeys((root, *others), 0)
+    order = topological(edges)
+    kept: dict[int, dict[int, list[Visit]]] = {}
+    for node in order:
+        if node not in depth:
+            continue
+        for child, visits in edges.get(node, {}).items():
+            if depth[node] < MAX_DEPTH and (child in depth or len(depth) < MAX_NODES):
+                kept.setdefault(node, {})[child] = visits
+                depth[child] = max(depth.get(child, 0), depth[node] + 1)
+    return kept
+
+
+def topological(edges: Mapping[int, Iterable[int]]) -> list[int]:
+    """Nodes of an acyclic graph, each before those it leads to."""
+    incoming: Counter[int] = Counter(child for children in edges.values() for child in children)
+    nodes = sorted(set(edges) | set(incoming))
+    ready = [node for node in nodes if not incoming[node]]
+    order = []
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for child in sorted(edges.get(node, ())):
+            incoming[child] -= 1
+            if not incoming[child]:
+                ready.append(child)
+    return order

@@ -1,0 +1,92 @@
+"""Session records in, flows with their evidence out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proposals.mining.answers import AnswerExample
+from proposals.mining.branches import Visit, branches_of
+from proposals.mining.definition import DefinitionBuilder, Place
+from proposals.mining.examples import FlowExamples
+from proposals.mining.masking import Masker
+from proposals.mining.nodes import group_units
+from proposals.mining.records import Record, Step
+from proposals.mining.steptable import table_of
+from proposals.mining.topics import group_topics
+from proposals.mining.transcript import problem_of, steps_of
+from proposals.mining.wording import title_from
+
+
+@dataclass(frozen=True)
+class MinedFlow:
+    title: str
+    description: str
+    definition: dict[str, Any]
+    sessions: list[str]
+    evidence: dict[str, list[Place]]
+    option_evidence: dict[str, dict[str, list[Place]]]
+    answer_examples: dict[str, dict[str, list[AnswerExample]]]
+    prompt_examples: dict[str, list[str]]
+    problem_examples: list[str]
+    masked: list[str]
+
+    @property
+    def examples(self) -> FlowExamples:
+        return FlowExamples(self.prompt_examples, self.answer_examples, self.problem_examples)
+
+
+def mine(records: Sequence[Record]) -> list[MinedFlow]:
+    """One flow for each topic found among the records; records without a step are left out."""
+    usable = [record for record in records if counted_steps(record)]
+    flows = [mine_topic([usable[i] for i in group]) for group in group_topics(usable)]
+    return [flow for flow in flows if flow is not None]
+
+
+def mine_topic(records: Sequence[Record]) -> MinedFlow | None:
+    """The flow of records that are of one topic; None if no record has a step that counts."""
+    sessions = [counted_steps(record) for record in records]
+    table = table_of(sessions)
+    if not table.steps:
+        return None
+    node_of = group_units(table)[table.unit]
+    walks: list[list[Visit]] = [[] for _ in records]
+    for node, session, step in zip(node_of, table.session, table.steps, strict=True):
+        walks[session].append(Visit(int(node), int(session), step))
+    branches = branches_of(walks)
+    if branches is None:
+        return None
+    masker = Masker(records)
+    draft = DefinitionBuilder(branches, records, masker).build()
+    used = [record for record, steps in zip(records, sessions, strict=True) if steps]
+    problems = [problem_of(record) for record in used]
+    title = masker.mask(title_from([record.title for record in used], problems))
+    return MinedFlow(
+        title=title,
+        description=_description(used),
+        definition=draft.definition(),
+        sessions=[record.key for record in used],
+        evidence=draft.evidence,
+        option_evidence=draft.option_evidence,
+        answer_examples=draft.answers,
+        prompt_examples=draft.prompts,
+        problem_examples=[masker.mask(problem[:400]) for problem in problems[:40]],
+        masked=sorted(masker.kinds),
+    )
+
+
+def counted_steps(record: Record) -> list[Step]:
+    """The steps that can be nodes: not help, not notes, not empty."""
+    return [step for step in steps_of(record) if step.kind not in ("help", "note") and step.prompt.strip()]
+
+
+def _description(records: Sequence[Record]) -> str:
+    resolved = sum(record.status == "resolved" for record in records)
+    people = len({record.technician for record in records if record.technician})
+    clients = len({record.client for record in records if record.client})
+    text = f"Mined from {len(records)} {'session' if len(records) == 1 else 'sessions'}"
+    text += f", {resolved} of them resolved"
+    if people:
+        text += f", by {people} {'technician' if people == 1 else 'technicians'}"
+    if clients:
+        text += f" for {clients} {'client' if clients == 1 else 'clients'}"
+    return f"{text}."

@@ -1,0 +1,68 @@
+"""What to call an answer."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from proposals.mining.masking import Masker
+from proposals.mining.polarity import says_no
+from proposals.mining.records import Step
+from proposals.mining.steptable import fold
+from proposals.mining.wording import clearest, shorten
+
+LABEL_CHARS = 80
+AGREE = 0.7  # share of answers that makes a yes or a no
+
+
+def option_labels(groups: Sequence[Sequence[Step]], kind: str, masker: Masker) -> list[str]:
+    """One label for each group of answered steps of a node, no two alike (ignoring case)."""
+    labels: list[str] = []
+    sides = [_side(group) for group in groups]
+    for place, group in enumerate(groups):
+        wishes = [*_picked(group)]
+        clear = len(groups) == 1 or sides.count(sides[place]) == 1
+        if sides[place] and clear:
+            wishes.append(_polar_label(sides[place], kind))
+        wishes += [_spoken(group), "Other"]
+        masked = [shorten(masker.mask(wish), LABEL_CHARS) for wish in wishes if wish]
+        labels.append(_first_free(masked, labels))
+    return labels
+
+
+def _side(group: Sequence[Step]) -> str:
+    answered = [step for step in group if step.answer]
+    if not answered:
+        return ""
+    negative = float(np.mean([says_no(step) for step in answered]))
+    return "no" if negative >= AGREE else "yes" if negative <= 1 - AGREE else ""
+
+
+def _polar_label(side: str, kind: str) -> str:
+    if kind == "question":
+        return "Yes" if side == "yes" else "No"
+    return "Done" if side == "yes" else "Did not help"
+
+
+def _picked(group: Sequence[Step]) -> list[str]:
+    picked = Counter(step.selected_option for step in group if step.selected_option)
+    return [label for label, _ in sorted(picked.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def _spoken(group: Sequence[Step]) -> str:
+    said = Counter(step.response for step in group if step.response)
+    if not said:
+        return "Next"
+    texts = sorted(said)
+    return texts[clearest(texts, [said[text] for text in texts])]
+
+
+def _first_free(wishes: Sequence[str], taken: Sequence[str]) -> str:
+    used = {fold(label) for label in taken}
+    for wish in wishes:
+        if fold(wish) not in used:
+            return wish
+    number = 2
+    while fold(f"{wishes[0]} ({number})") in used:
+        number += 1
+    return f"{wishes[0]} ({number})"

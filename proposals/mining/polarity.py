@@ -1,0 +1,34 @@
+"""Whether an answer says yes or no to its question."""
+
+import re
+
+from proposals.mining.records import Step
+from proposals.mining.text import negations
+
+_YES = re.compile(
+    r"^\W*(?:yes|yep|yeah|yup|correct|indeed|absolutely|definitely|exactly|certainly|right|true"
+    r"|of course|affirmative)\b"
+    r"|\b(?:that|it)(?: is|['\u2019]s| would be)(?: indeed| exactly| absolutely| totally)? "
+    r"(?:correct|right|true|the case|what|happening|so)\b"
+    r"|\byou(?: are|['\u2019]re) (?:correct|right)\b|\bindeed so\b|\bexactly what\b|\byou got it\b",
+    re.IGNORECASE,
+)
+_NO = re.compile(
+    r"^\W*(?:no|nope|nah|never|not|negative|none|neither|incorrect|false)\b", re.IGNORECASE
+)
+
+
+def says_no(step: Step) -> bool:
+    """Whether the answer to a step denies what its prompt asks.
+
+    An option that was picked stands for itself. Free text is read against the question: "They
+    turn" answers "Do the wheels not turn?" with no, so a negation in both cancels out.
+    """
+    if step.selected_option:
+        return negations(step.selected_option) > 0
+    answer = step.response or ""
+    if _NO.match(answer):
+        return True
+    if _YES.search(answer):
+        return False
+    return (negations(answer) > 0) != (negations(step.prompt) > 0)

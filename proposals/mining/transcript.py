@@ -1,0 +1,102 @@
+"""From talk to steps: which agent turns are steps of the work, which are help and which politeness.
+
+Help is recognised from both sides: the user asks how, what or where (or says that they do not
+know), and the agent explains instead of asking on. What the user says after the help answers the
+question that was open before it.
+"""
+
+import re
+from collections.abc import Sequence
+
+from proposals.mining.records import Record, Step, Turn
+
+_ASKS_FOR_HELP = re.compile(
+    r"\b(?:how|what|where|which|why|who)\b[^.!]*\?"
+    r"|\b(?:any|a) way\b[^.!]*\?"
+    r"|\b(?:do not|don't|not|no|never)\s+(?:really\s+|quite\s+)?"
+    r"(?:sure|know|idea|familiar|certain|understand|aware|clue)\b"
+    r"|\b(?:unsure|unclear|clueless|confused)\b"
+    r"|\b(?:would like to know|need (?:some )?help|tell me (?:how|what|where|why))\b",
+    re.IGNORECASE,
+)
+_OFFERS_HELP = re.compile(
+    r"\bdo you (?:\w+ )?(?:know |how |understand )+(?:how|the (?:way|method|procedure|steps))\b"
+    r"|\bdo you (?:know )?how how\b|\bare you (?:aware of|familiar with|sure) (?:how|the (?:way|"
+    r"method|procedure|steps))\b|\bdo you need (?:any )?help (?:with|to|finding|doing)\b",
+    re.IGNORECASE,
+)
+_PLEASANTRY = re.compile(
+    r"\b(?:you(?:'|\u2019)?re (?:\w+ )?welcome|you are (?:\w+ )?welcome|my pleasure|glad|happy to"
+    r"|no problem|not a problem|good ?bye|bye|have an? \w+ (?:\w+ )?(?:day|one|evening|weekend)"
+    r"|great day|nice day|take care|cheers|any ?time|thank you|thanks|best of luck|pleased to|all the best)\b",
+    re.IGNORECASE,
+)
+
+
+def steps_of(record: Record) -> tuple[Step, ...]:
+    """The record's steps: its own, or those read from its transcript."""
+    if record.steps or not record.transcript:
+        return record.steps
+    return steps_from_transcript(record.transcript)
+
+
+def problem_of(record: Record) -> str:
+    """What the user said was wrong: the summary, or else the user's first words."""
+    if record.problem_summary or not record.transcript:
+        return record.problem_summary or record.title
+    return next((turn.text for turn in record.transcript if turn.role == "user"), record.title)
+
+
+def steps_from_transcript(turns: Sequence[Turn]) -> tuple[Step, ...]:
+    """One step for each agent turn that says something, in order; never raises."""
+    steps: list[Step] = []
+    asked_before = False  # a question is open, so a user's question is about it
+    for place, turn in enumerate(turns):
+        if turn.role != "agent" or not turn.text.strip():
+            continue
+        before = turns[place - 1].text if place and turns[place - 1].role == "user" else ""
+        kind = _kind(turn.text, before, asked_before)
+        response = _response(turns, place)
+        steps.append(Step(kind, turn.text.strip(), (), None, response, place))
+        asked_before = True
+    return _answers_after_help(steps)
+
+
+def _kind(prompt: str, before: str, asked_before: bool) -> str:
+    is_question = "?" in prompt
+    if asked_before and _OFFERS_HELP.search(prompt):
+        return "help"
+    if asked_before and not is_question and _ASKS_FOR_HELP.search(before):
+        return "help"
+    return "question" if is_question else "action"
+
+
+def _response(turns: Sequence[Turn], place: int) -> str | None:
+    said = []
+    for turn in turns[place + 1 :]:
+        if turn.role == "agent":
+            break
+        said.append(turn.text.strip())
+    return "\n".join(text for text in said if text) or None
+
+
+def _answers_after_help(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Give each question the answer that came after the help that was asked about it."""
+    answers: list[str | None] = [step.response for step in steps]
+    open_step: int | None = None
+    for place, step in enumerate(steps):
+        if step.kind != "help":
+            open_step = place
+        elif open_step is not None and step.response:
+            answers[open_step] = step.response
+    return tuple(
+        step
+        if answer == step.response
+        else Step(step.kind, step.prompt, step.options, step.selected_option, answer, step.index)
+        for step, answer in zip(steps, answers, strict=True)
+    )
+
+
+def is_pleasantry(prompt: str) -> bool:
+    """Short politeness that asks nothing: thanks, farewells, 'glad it works'."""
+    return len(prompt) < 200 and "?" not in prompt and bool(_PLEASANTRY.search(prompt))

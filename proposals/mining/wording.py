@@ -1,0 +1,97 @@
+"""The clearest words for what many said: a node's text, a flow's title."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from proposals.mining.text import stems, tfidf, words
+
+COMPARED = 150  # texts compared with each other at most
+
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
+_GREETING = re.compile(
+    r"^\W*(?:hi|hello|hey|help|dear|good (?:morning|day|afternoon|evening)|greetings|please help"
+    r"|thanks|thank you)\b[^,.!:]{0,20}[,.!:]+\s*|^\W*(?:hi|hello|hey)\s+",
+    re.IGNORECASE,
+)
+_LEAD_IN = re.compile(
+    r"^(?:(?:and|so|but|well|actually|now|currently|recently|unfortunately|lately)\b[, ]*)*"
+    r"(?:(?:i|we|the user|user|she|he|they)(?:'m|'ve| am| have| has| is| are| was|'re)?\s+"
+    r"(?:been |currently |just |really |always )*(?:having|experiencing|facing|getting|reporting|reports"
+    r"|got|noticing|seeing|dealing with|calling about|writing about|report)\s+(?:that )?"
+    r"|(?:there is|there's|it seems(?: like)?(?: that)?|i think(?: that)?|i (?:need|want|would like) (?:some )?"
+    r"help (?:with|fixing)|can you (?:please )?help me (?:with|to)|i have|we have)\s+)",
+    re.IGNORECASE,
+)
+_OWNER = re.compile(r"\b(?:my|our|his|her|their)\s+", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:a|an|the|some|any|this|that)\s+", re.IGNORECASE)
+_PERSONAL = re.compile(r"\b(?:i|i'm|i've|me|we|us|you|your)\b", re.IGNORECASE)
+
+
+def clearest(texts: Sequence[str], counts: Sequence[int]) -> int:
+    """The place of the text most like the others (each weighing its count), rather short than long."""
+    if len(texts) == 1:
+        return 0
+    ranked = sorted(range(len(texts)), key=lambda i: (-counts[i], len(texts[i]), texts[i]))
+    chosen = ranked[:COMPARED]
+    rows = tfidf([texts[i] for i in chosen], stems)
+    weight = np.sqrt(np.array([counts[i] for i in chosen], dtype=np.float64))
+    central = np.asarray(rows @ (rows.T @ weight)).ravel() / weight.sum()
+    length = np.array([len(texts[i]) for i in chosen])
+    usual = max(40.0, float(np.median(length)))
+    score = central * weight**0.2 - 0.15 * np.maximum(0, length / usual - 1.2)
+    score -= 0.02 * np.array([texts[i][:1].islower() for i in chosen])
+    best = np.flatnonzero(score >= score.max() - 1e-9)
+    return min((chosen[i] for i in best), key=lambda i: (len(texts[i]), texts[i]))
+
+
+def title_from(titles: Sequence[str], problems: Sequence[str]) -> str:
+    """A title for a topic: its sessions' own title where they agree, else made of the sentence
+    about the problem that says best what all of them say."""
+    given = Counter(title.strip() for title in titles if title.strip())
+    if given:
+        names = sorted(given)
+        return shorten(names[clearest(names, [given[name] for name in names])], 90)
+    sentences = Counter(
+        plain
+        for problem in problems[:400]
+        for sentence in _SENTENCE.findall(problem[:1000])
+        if (plain := headline(sentence)) and len(stems(plain)) >= 2 and len(words(plain)) <= 14
+    )
+    if not sentences:
+        first = next((problem for problem in problems if problem.strip()), "")
+        return shorten(first.strip(), 90) or "Untitled problem"
+    names = sorted(sentences)
+    return shorten(names[_best_headline(names, problems)], 90)
+
+
+def _best_headline(names: Sequence[str], problems: Sequence[str]) -> int:
+    """The candidate whose words the problems share most, per word, favouring impersonal ones."""
+    said = Counter(stem for problem in problems for stem in set(stems(problem[:1000])))
+    scores = []
+    for name in names:
+        found = set(stems(name))
+        share = sum(said[stem] for stem in found) / max(1, len(problems))
+        score = share / (2 + len(found)) ** 0.6 * (0.6 if _PERSONAL.search(name) else 1.0)
+        scores.append((round(score, 9), -len(name), name))
+    return max(range(len(names)), key=lambda i: scores[i])
+
+
+def headline(sentence: str) -> str:
+    """A sentence about a problem as a headline: no greeting, no 'I have', no 'my'."""
+    plain = sentence.strip().strip("\"'")
+    for pattern in (_GREETING, _LEAD_IN, _ARTICLE):
+        plain = pattern.sub("", plain).strip()
+    plain = _ARTICLE.sub("", _OWNER.sub("", plain)).strip(" .,;:!?-")
+    return plain[:1].upper() + plain[1:]
+
+
+def shorten(text: str, limit: int) -> str:
+    """One line of at most `limit` characters, cut at a word."""
+    line = " ".join(text.split())
+    if len(line) <= limit:
+        return line
+    cut = line[: limit - 1].rsplit(" ", 1)[0]
+    return f"{cut or line[: limit - 1]}\u2026"

@@ -1,0 +1,52 @@
+"""Reads for the analysis page and the queue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from flowpilot.accounts.models import Account
+from flowpilot.common.models import Lease
+from proposals.models import AnalysisRun, SessionAnalysis
+from sessions.models import AISession
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisState:
+    """One account's analysis as it stands."""
+
+    account: Account
+    last_run: AnalysisRun | None
+    holder: str
+    held_until: datetime | None
+    pending: int
+    retrying: int
+    failed: int
+
+
+def analysis_lease_key(account_id: int) -> str:
+    return f"analysis:{account_id}"
+
+
+def analysis_state(user: Any) -> list[AnalysisState]:
+    """The state of each account whose analysis `user` may see."""
+    grants = user.tenant_grants("proposals.view_analysisrun")
+    accounts = Account.objects.order_by("name")
+    if grants is not None:
+        accounts = accounts.filter(pk__in=[account_id for account_id, _ in grants])
+    return [_state(user, account) for account in accounts[:50]]
+
+
+def _state(user: Any, account: Account) -> AnalysisState:
+    lease = Lease.objects.filter(key=analysis_lease_key(account.pk), expires_at__gt=timezone.now()).first()
+    analyses = SessionAnalysis.objects.for_user(user).filter(account=account)
+    return AnalysisState(
+        account=account,
+        last_run=AnalysisRun.objects.filter(account=account).first(),
+        holder=lease.owner if lease else "",
+        held_until=lease.expires_at if lease else None,
+        pending=AISession.objects.for_user(user).filter(account=account, analysis_due_at__isnull=False).count(),
+        retrying=analyses.filter(state=SessionAnalysis.State.RETRYING).count(),
+        failed=analyses.filter(state=SessionAnalysis.State.FAILED).count(),
+    )

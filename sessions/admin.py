@@ -1,0 +1,80 @@
+"""Browse sessions, and read one as a conversation."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from flowpilot.common.admin import ReadOnlyAdmin
+from sessions.conversation import conversation
+from sessions.models import AISession, Client, Tier, tier_q
+
+
+class TierFilter(admin.SimpleListFilter):
+    title = "confidence tier"
+    parameter_name = "tier"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Tier.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(tier_q(self.value())) if self.value() in Tier.values else queryset
+
+
+class DomainFilter(admin.AllValuesFieldListFilter):
+    """The domains of the viewer's own rows (Django's filter reads every tenant's)."""
+
+    def __init__(self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, path: str) -> None:
+        super().__init__(field, request, params, model, model_admin, path)
+        own = model_admin.get_queryset(request).order_by(field.name)
+        self.lookup_choices = own.values_list(field.name, flat=True).distinct()
+
+
+@admin.register(AISession)
+class AISessionAdmin(ReadOnlyAdmin):
+    list_display = ["summary", "state", "tier_badge", "problem_domain", "client", "person", "started_at"]
+    list_display_links = ["summary"]
+    list_filter = [
+        "account", "status", TierFilter, ("problem_domain", DomainFilter), "team", "client", "flow", "started_at",
+    ]  # fmt: skip
+    list_select_related = ["client", "technician", "account"]
+    search_fields = ["external_id", "title", "problem_summary", "psa_ticket_id"]
+    change_form_template = "sessions/session.html"
+
+    @admin.display(description="Session", ordering="external_id")
+    def summary(self, obj: AISession) -> SafeString:
+        text = obj.title or obj.problem_summary or "No summary"
+        return format_html('{}<span class="fp-sub">{}</span>', text[:120], obj.external_id)
+
+    @admin.display(description="Status", ordering="status")
+    def state(self, obj: AISession) -> SafeString:
+        return format_html('<span class="fp-badge fp-{}">{}</span>', obj.status, obj.get_status_display())
+
+    @admin.display(description="Confidence", ordering="confidence_score")
+    def tier_badge(self, obj: AISession) -> SafeString:
+        return tier_badge(obj.confidence_score, obj.tier)
+
+    @admin.display(description="Technician", ordering="technician_email")
+    def person(self, obj: AISession) -> str:
+        return str(obj.technician or obj.technician_email or "–")
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        session = self.get_object(request, object_id)
+        context = {"lines": conversation(session), "session": session} if session else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+
+@admin.register(Client)
+class ClientAdmin(ReadOnlyAdmin):
+    list_display = ["name", "account"]
+    list_filter = ["account"]
+    list_select_related = ["account"]
+    search_fields = ["name"]
+
+
+def tier_badge(score: float | None, tier: Tier) -> SafeString:
+    """The tier in a word and the score behind it."""
+    figure = "" if score is None else f" {score:.2f}"
+    return format_html('<span class="fp-badge fp-{}">{}{}</span>', tier.value, tier.label, figure)

@@ -1,0 +1,134 @@
+"""Sessions over the API: read them, and send them in one by one or in bulk."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from pydantic import ValidationError
+from rest_framework import mixins, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from flowpilot.accounts.selectors import account_of_request
+from flowpilot.common.api import ErrorSerializer, TenantViewSet
+from flowpilot.common.errors import InvalidInput
+from sessions.filters import SessionFilter
+from sessions.ingest import IngestResult, sessions_ingest
+from sessions.models import AISession, SessionStep, Tier
+from sessions.records import RecordError, SessionRecord, record_errors, record_from_object
+
+MAX_BULK = 1_000
+ACCOUNT = OpenApiParameter("account", OpenApiTypes.STR, description="The account's slug, for callers with several.")
+
+
+class StepSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = SessionStep
+        fields = ["position", "kind", "prompt", "options", "selected_option", "response", "at"]
+
+
+class SessionListSerializer(serializers.ModelSerializer):
+    client = serializers.CharField(source="client.name", default=None, allow_null=True)
+    team = serializers.CharField(source="team.name", default=None, allow_null=True)
+    flow = serializers.CharField(source="flow.key", default=None, allow_null=True)
+    technician = serializers.CharField(source="technician_email")
+    tier = serializers.ChoiceField(choices=Tier.choices)
+
+    class Meta:
+        model = AISession
+        fields = [
+            "id", "external_id", "status", "title", "problem_summary", "problem_domain", "client", "team",
+            "technician", "started_at", "ended_at", "resolution_summary", "flow", "psa_system", "psa_ticket_id",
+            "confidence_score", "tier",
+        ]  # fmt: skip
+
+
+class SessionSerializer(SessionListSerializer):
+    steps = StepSerializer(many=True)
+
+    class Meta(SessionListSerializer.Meta):
+        fields = [*SessionListSerializer.Meta.fields, "steps", "transcript"]
+
+
+RESULT = inline_serializer(
+    "IngestResult",
+    {
+        "external_id": serializers.CharField(),
+        "outcome": serializers.ChoiceField(choices=["imported", "updated", "unchanged", "bad"]),
+        "errors": inline_serializer(
+            "RecordError", {"field": serializers.CharField(), "reason": serializers.CharField()}, many=True
+        ),
+    },
+    many=True,
+)
+RESULTS = inline_serializer("IngestResults", {"results": RESULT})
+
+
+class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """Worked problems."""
+
+    queryset = AISession.objects.select_related("client", "team", "flow").order_by("-started_at", "-id")
+    filterset_class = SessionFilter
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        return SessionListSerializer if self.action == "list" else SessionSerializer
+
+    @extend_schema(
+        summary="Send sessions",
+        description=(
+            "A session record, or a list of up to 1,000. The same record twice changes nothing; another content under "
+            "one external_id replaces it. With a list, bad records are told in their place and the good ones are kept; "
+            "a single bad record is 400."
+        ),
+        parameters=[ACCOUNT],
+        request={"application/json": {"oneOf": [
+            {"$ref": "#/components/schemas/SessionRecord"},
+            {"type": "array", "maxItems": MAX_BULK, "items": {"$ref": "#/components/schemas/SessionRecord"}},
+        ]}},
+        responses={200: RESULTS, 201: RESULTS, 400: ErrorSerializer, 403: ErrorSerializer, 404: ErrorSerializer},
+    )  # fmt: skip
+    def create(self, request: Request) -> Response:
+        account = account_of_request(request.user, request.query_params.get("account"))
+        objects = request.data if isinstance(request.data, list) else [request.data]
+        if len(objects) > MAX_BULK:
+            raise InvalidInput(f"a list holds at most {MAX_BULK} records, this one has {len(objects)}")
+        results = _ingest(request.user, account, objects)
+        bad = [result for result in results if result.outcome == "bad"]
+        if bad and not isinstance(request.data, list):
+            raise InvalidInput("The session record is not valid.", details=_errors(bad[0]))
+        new = any(result.outcome == "imported" for result in results)
+        body = {"results": [{**_result(result), "errors": _errors(result)} for result in results]}
+        return Response(body, status=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
+
+
+def _ingest(user: Any, account: Any, objects: list[Any]) -> list[IngestResult]:
+    """Good records go to the service together; every result stands where its record stood."""
+    results: list[IngestResult | None] = [None] * len(objects)
+    good: dict[str, tuple[int, SessionRecord]] = {}
+    for index, obj in enumerate(objects):
+        try:
+            record = record_from_object(obj)
+        except ValidationError as error:
+            results[index] = IngestResult(_external_id(obj), "bad", tuple(record_errors(error)))
+            continue
+        if record.external_id in good:
+            twice = RecordError("external_id", "comes twice in this list; the first one was taken")
+            results[index] = IngestResult(record.external_id, "bad", (twice,))
+            continue
+        good[record.external_id] = (index, record)
+    stored = sessions_ingest(actor=user, account=account, records=[record for _, record in good.values()])
+    for (index, _), result in zip(good.values(), stored, strict=True):
+        results[index] = result
+    return [result for result in results if result is not None]
+
+
+def _external_id(obj: Any) -> str:
+    return str(obj.get("external_id", ""))[:200] if isinstance(obj, dict) else ""
+
+
+def _result(result: IngestResult) -> dict[str, str]:
+    return {"external_id": result.external_id, "outcome": result.outcome}
+
+
+def _errors(result: IngestResult) -> list[dict[str, str]]:
+    return [{"field": error.field, "reason": error.reason} for error in result.errors]

@@ -1,0 +1,83 @@
+"""The fixed cast of the tests, and where the shared measuring data lies."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from flowpilot.accounts.models import Account, Team, User
+from flowpilot.accounts.roles import Role
+from tests.factories import make_account, make_member
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Cast:
+    """Northwind and its people, and Mallory who runs another account."""
+
+    account: Account
+    team: Team
+    alice: User  # team admin of Northwind
+    bob: User  # its technician
+    carol: User  # its analyst
+    olivia: User  # its owner
+    sam: User  # a service
+    other_account: Account
+    mallory: User  # team admin of another account
+    root: User  # platform superuser
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    account, other = make_account("northwind", "Northwind MSP"), make_account("contoso", "Contoso IT")
+    return Cast(
+        account=account,
+        team=Team.objects.create(account=account, name="Service Desk"),
+        alice=make_member(account, Role.TEAM_ADMIN, "alice@northwind.test", "Alice"),
+        bob=make_member(account, Role.TECHNICIAN, "bob@northwind.test", "Bob"),
+        carol=make_member(account, Role.ANALYST, "carol@northwind.test", "Carol"),
+        olivia=make_member(account, Role.OWNER, "olivia@northwind.test", "Olivia"),
+        sam=make_member(account, Role.SERVICE, "sam@northwind.test", "Sam"),
+        other_account=other,
+        mallory=make_member(other, Role.TEAM_ADMIN, "mallory@contoso.test", "Mallory"),
+        root=User.objects.create_superuser("root@platform.test", "a long enough phrase"),
+    )
+
+
+@pytest.fixture
+def login(client: Client) -> Any:
+    """`login(user)` gives a browser-like client of that user."""
+
+    def as_user(user: User) -> Client:
+        browser = Client()
+        browser.force_login(user)
+        return browser
+
+    return as_user
+
+
+@pytest.fixture
+def api() -> Any:
+    """`api(user)` gives an API client that acts as that user."""
+
+    def as_user(user: User | None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.force_authenticate(user)
+        return client
+
+    return as_user
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The measuring data beside the checkout, or wherever FLOWPILOT_SHARED says; its tests are skipped without it."""
+    path = Path(os.environ.get("FLOWPILOT_SHARED", BASE_DIR.parent / "shared"))
+    if not (path / "flodial").is_dir():
+        pytest.skip(f"the measuring data is not at {path}")
+    return path

@@ -1,0 +1,137 @@
+"""Rows for tests: small, valid, and with names that say what they are."""
+
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from django.utils import timezone
+
+from flowpilot.accounts.models import Account, Membership, Team, User
+from flowpilot.accounts.roles import Role
+from flowpilot.flows.models import FlowVersion
+from flowpilot.flows.services import flow_create
+from proposals.models import FlowProposal, ProposalEvidence, Topic
+from sessions.ingest import sessions_ingest
+from sessions.models import AISession, SessionStep
+from sessions.records import record_from_object
+
+PASSWORD = "a long enough phrase"
+_numbers = count(1)
+
+
+def make_account(slug: str = "", name: str = "") -> Account:
+    slug = slug or f"account-{next(_numbers)}"
+    return Account.objects.create(slug=slug, name=name or slug.title())
+
+
+def make_member(account: Account, role: str, email: str = "", name: str = "", team: Team | None = None) -> User:
+    """A user with one membership. The password is PASSWORD, hashed cheaply by the test settings."""
+    user = User.objects.create_user(email or f"user-{next(_numbers)}@example.test", PASSWORD, full_name=name)
+    Membership.objects.create(account=account, user=user, role=role, team=team)
+    return user
+
+
+def definition(question: str = "Does the VPN client connect?", yes: str = "Restart the router") -> dict[str, Any]:
+    """A small valid tree: one question, an action, two ends."""
+    return {
+        "schema_version": 1,
+        "root": "n1",
+        "nodes": [
+            {
+                "id": "n1",
+                "kind": "question",
+                "text": question,
+                "options": [
+                    {"id": "o1", "label": "Yes", "next": "n2"},
+                    {"id": "o2", "label": "No", "next": "n4"},
+                ],
+            },
+            {"id": "n2", "kind": "action", "text": yes, "options": [{"id": "o1", "label": "Done", "next": "n3"}]},
+            {"id": "n3", "kind": "resolution", "text": "It works again"},
+            {"id": "n4", "kind": "escalation", "text": "Hand over to the network team"},
+        ],
+    }
+
+
+def record(external_id: str = "", **fields: Any) -> dict[str, Any]:
+    """A session record as it comes in by import: resolved, two steps."""
+    started = timezone.now() - timedelta(days=1)
+    return {
+        "external_id": external_id or f"T-{next(_numbers)}",
+        "status": "resolved",
+        "title": "VPN does not connect",
+        "problem_summary": "The VPN client says it cannot reach the server",
+        "problem_domain": "networking",
+        "client": "Acme",
+        "technician": "bob@northwind.test",
+        "started_at": started.isoformat(),
+        "ended_at": (started + timedelta(minutes=20)).isoformat(),
+        "steps": [
+            {
+                "kind": "question",
+                "prompt": "Does the VPN client connect?",
+                "options": ["Yes", "No"],
+                "selected_option": "Yes",
+            },
+            {"kind": "action", "prompt": "Restart the router", "options": ["Done"], "selected_option": "Done"},
+        ],
+        **fields,
+    }
+
+
+def make_session(account: Account, **fields: Any) -> AISession:
+    """A session that came in as a record."""
+    obj = record(**fields)
+    sessions_ingest(actor=None, account=account, records=[record_from_object(obj)])
+    return AISession.objects.get(account=account, external_id=obj["external_id"])
+
+
+def make_flow(account: Account, title: str = "VPN", **fields: Any) -> FlowVersion:
+    return flow_create(actor=None, account=account, title=title, **{"definition": definition(), **fields})
+
+
+def make_proposal(account: Account, sessions: int = 1, **fields: Any) -> FlowProposal:
+    """A pending new flow with evidence."""
+    topic = fields.pop("topic", None) or Topic.objects.create(account=account, title="VPN does not connect")
+    proposal = FlowProposal.objects.create(
+        account=account,
+        topic=topic,
+        **{
+            "proposal_type": FlowProposal.Type.NEW_FLOW,
+            "title": "VPN does not connect",
+            "description": "Mined from sessions",
+            "proposed_flow_data": definition(),
+            "confidence_score": 0.5,
+            "problem_domain": "networking",
+            "supporting_session_count": sessions,
+            **fields,
+        },
+    )
+    for _ in range(sessions):
+        ProposalEvidence.objects.create(account=account, proposal=proposal, session=make_session(account))
+    return proposal
+
+
+def make_change(account: Account, **fields: Any) -> FlowProposal:
+    """A pending enhancement of a published flow."""
+    version = make_flow(account)
+    changed = definition(yes="Restart the router and wait for two minutes")
+    return make_proposal(
+        account,
+        **{
+            "proposal_type": FlowProposal.Type.ENHANCEMENT,
+            "target_flow": version.flow,
+            "base_version": version,
+            "proposed_flow_data": changed,
+            **fields,
+        },
+    )
+
+
+def add_step(session: AISession, prompt: str, at: datetime | None = None) -> SessionStep:
+    return SessionStep.objects.create(
+        account_id=session.account_id, session=session, position=session.steps.count(), kind="question", prompt=prompt, at=at
+    )
+
+
+ROLES = (Role.OWNER, Role.TEAM_ADMIN, Role.TECHNICIAN, Role.ANALYST, Role.SERVICE)
