@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.db.models import Avg, Count, F, Q
 from django.db.models.functions import TruncWeek
@@ -59,7 +60,7 @@ def tiers(scope: Scope) -> dict[str, Rate]:
 
 def tiers_by_week(scope: Scope) -> list[TierWeek]:
     """Ended sessions by tier for each week (in the viewer's time zone) that has any."""
-    rows = (
+    rows: Any = (
         scope.ended_sessions()
         .annotate(week=TruncWeek("ended_at"))
         .values("week")

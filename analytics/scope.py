@@ -21,7 +21,11 @@ class ScopeForm(forms.Form):
     """The scope as it stands in an address. Choices are the viewer's own rows."""
 
     days = forms.TypedChoiceField(
-        choices=[(days, f"Last {days} days") for days in PERIODS], coerce=int, required=False, empty_value=30, label="Period"
+        choices=[(days, f"Last {days} days") for days in PERIODS],
+        coerce=int,
+        required=False,
+        empty_value=None,
+        label="Period",
     )
     team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="All teams")
     client = forms.ModelChoiceField(Client.objects.none(), required=False, empty_label="All clients")
@@ -63,9 +67,7 @@ class Scope:
     def before(self) -> Self:
         """The same scope in the period of the same length just before."""
         length = self.end - self.start
-        return type(self)(
-            self.user, self.start - length, self.start, self.days, self.team, self.client, self.domain
-        )
+        return type(self)(self.user, self.start - length, self.start, self.days, self.team, self.client, self.domain)
 
     def ended_sessions(self) -> QuerySet[AISession]:
         """Sessions that ended in the period."""

@@ -2,8 +2,8 @@
 
     python -m flowpilot.embedded [--temporary] [--dir DIR] COMMAND [ARGUMENT ...]
 
-starts both on unix sockets below DIR (default `var/`), sets `DATABASE_URL` and `REDIS_URL`, runs COMMAND and
-stops them when it ends, with COMMAND's exit code. A server whose URL is set already is not started. While they
+starts both on unix sockets below DIR (default `var/`), sets `DATABASE_URL`, `REDIS_URL` and `VAR_DIR`, runs COMMAND
+and stops them when it ends, with COMMAND's exit code. A server whose URL is set already is not started. While they
 run, the URLs also stand in `DIR/embedded.env`, so that a second terminal's commands reach the same servers.
 `--temporary` uses a new folder, trades durability for speed, and removes the folder afterwards.
 """
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with _folder(options.dir, temporary=options.temporary) as folder:
             with servers(folder, temporary=options.temporary) as urls:
-                return _run(options.command, {**os.environ, **urls})
+                return _run(options.command, {**os.environ, **urls, "VAR_DIR": str(folder)})
     except EmbeddedError as error:
         print(f"flowpilot.embedded: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -144,6 +144,8 @@ def _postgres_server(data: Path) -> "PostgresServer":
             "Without it, install PostgreSQL 16 or newer yourself and set DATABASE_URL=postgresql://user@host/flowpilot"
         ) from error
     data.mkdir(parents=True, exist_ok=True)
+    # The library counts its users in this file, and a killed one is counted for ever. Our lock says there is no other.
+    (data / ".handle_pids.json").unlink(missing_ok=True)
     version = pgdata_version(data)
     if version not in (None, 18):
         raise EmbeddedError(f"{data} was made by PostgreSQL {version}; move it away or set DATABASE_URL")

@@ -9,7 +9,7 @@ from flowpilot.flows.definition import FlowDefinition
 from sessions.records import SessionRecord
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the schema tells of API keys; loaded by `flowpilot.api`."""
 
     target_class = "flowpilot.accounts.authentication.ApiKeyAuthentication"
@@ -28,3 +28,38 @@ def add_pydantic_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
     return result
+
+
+def add_error_responses(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Post-processing hook: every operation tells of the refusals that come from outside its own code."""
+    for path, operations in result["paths"].items():
+        for operation in operations.values():
+            for status, why in _refusals(path, operation).items():
+                operation["responses"].setdefault(status, _error(why))
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+    return result
+
+
+def _refusals(path: str, operation: dict[str, Any]) -> dict[str, str]:
+    found = {
+        "401": "No API key and no log-in, or a key that is unknown, expired or revoked.",
+        "403": "The caller's role does not allow this.",
+        "503": "PostgreSQL or Redis is away; try again.",
+    }
+    names = {parameter["name"] for parameter in operation.get("parameters", [])}
+    if names - {"id"}:
+        found["400"] = "A parameter or a field is wrong; `details` says which."
+    if "{" in path:
+        found["404"] = "There is no such row in the caller's accounts."
+    if "page" in names:
+        found["404"] = "There is no such page."
+    if "requestBody" in operation:
+        found["400"] = "The body is not JSON or has wrong fields; `details` says which."
+        found["413"] = "The body is too long."
+        found["415"] = "The body is not application/json."
+    return found
+
+
+def _error(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -64,7 +64,7 @@ def _prepare() -> None:
     cache.get("up")  # Redis first: its absence shows at once, not after a minute of loading.
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
-    call_command("load_sample", once=True)
+    call_command("load_sample", "--once")
     call_command("analyze")
 
 
@@ -85,16 +85,24 @@ def _serve(address: str) -> int:
 
 
 def _welcome(address: str) -> None:
-    """Tell where to go, once the pages answer."""
+    """Tell where to go, once the pages and the worker answer."""
+    from flowpilot.celery import app
+
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{address}/readyz", timeout=5).close()  # noqa: S310
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-            continue
-        print(welcome_text(address), flush=True)  # noqa: T201
-        return
+        if _answers(f"{address}/readyz") and app.control.ping(timeout=1):
+            print(welcome_text(address), flush=True)  # noqa: T201
+            return
+        time.sleep(0.2)
+    print("The pages or the worker do not answer yet; see the lines above for why.", file=sys.stderr)  # noqa: T201
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
+    except (urllib.error.URLError, OSError):
+        return False
+    return True
 
 
 def welcome_text(address: str) -> str:

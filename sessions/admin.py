@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,14 +21,17 @@ class TierFilter(admin.SimpleListFilter):
         return list(Tier.choices)
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(tier_q(self.value())) if self.value() in Tier.values else queryset
+        tier = self.value()
+        return queryset.filter(tier_q(tier)) if tier in Tier.values else queryset
 
 
 class DomainFilter(admin.AllValuesFieldListFilter):
     """The domains of the viewer's own rows (Django's filter reads every tenant's)."""
 
-    def __init__(self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, path: str) -> None:
-        super().__init__(field, request, params, model, model_admin, path)
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, field_path: str
+    ) -> None:
+        super().__init__(field, request, params, model, model_admin, field_path)
         own = model_admin.get_queryset(request).order_by(field.name)
         self.lookup_choices = own.values_list(field.name, flat=True).distinct()
 
@@ -61,7 +65,7 @@ class AISessionAdmin(ReadOnlyAdmin):
         return str(obj.technician or obj.technician_email or "–")
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        session = self.get_object(request, object_id)
+        session = self.get_object(request, unquote(object_id))
         context = {"lines": conversation(session), "session": session} if session else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 

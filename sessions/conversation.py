@@ -25,9 +25,7 @@ class SpokenLine:
 def conversation(session: AISession) -> list[SpokenLine]:
     """The lines in order; a step's prompt and its answer share their index."""
     if session.transcript is not None:
-        return [
-            SpokenLine(index, turn["role"], "turn", turn["text"]) for index, turn in enumerate(session.transcript)
-        ]
+        return [SpokenLine(index, turn["role"], "turn", turn["text"]) for index, turn in enumerate(session.transcript)]
     lines: list[SpokenLine] = []
     for step in session.steps.all():
         lines.append(SpokenLine(step.position, "agent", step.kind, step.prompt, step.options, step.at))

@@ -63,7 +63,10 @@ def sessions_ingest(*, actor: User | None, account: Account, records: Sequence[S
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [INGEST_LOCK, account.pk])
         names = _resolve_names(account, records, limit)
-        known = {s.external_id: s for s in AISession.objects.filter(account=account, external_id__in=ids)}
+        known = {
+            s.external_id: s
+            for s in AISession.objects.filter(account=account, external_id__in=ids).select_related("team")
+        }
         return _store(account, records, names, known, limit)
 
 
@@ -72,12 +75,12 @@ def _team_limit(actor: User | None, account: Account) -> set[str] | None:
     grants = actor.tenant_grants("ai_sessions.add_aisession") if actor else None
     if grants is None:
         return None
-    teams = [team for account_id, team in grants if account_id == account.pk]
+    teams = {team for account_id, team in grants if account_id == account.pk}
     if not teams:
         raise NotAllowed(f"you may not add sessions to {account}")
     if None in teams:
         return None
-    return set(Team.objects.filter(pk__in=teams).values_list("name", flat=True))
+    return set(Team.objects.filter(pk__in=[team for team in teams if team]).values_list("name", flat=True))
 
 
 def _resolve_names(account: Account, records: Sequence[SessionRecord], limit: set[str] | None) -> _Names:
@@ -167,8 +170,8 @@ def _fill(session: AISession, record: SessionRecord, names: _Names, digest: str)
     session.started_at, session.ended_at = _times(session, record)
     session.resolution_summary = record.resolution_summary
     session.transcript = [t.model_dump() for t in record.transcript] if record.transcript is not None else None
-    session.flow = names.flows[flow.key] if flow else None
-    session.flow_version = names.versions[session.flow.pk, flow.version] if flow and flow.version and session.flow else None
+    session.flow = found = names.flows[flow.key] if flow else None
+    session.flow_version = names.versions[found.pk, flow.version] if found and flow and flow.version else None
     session.psa_system = record.psa.system if record.psa else ""
     session.psa_ticket_id = record.psa.ticket_id if record.psa else ""
     session.digest = digest

@@ -104,7 +104,7 @@ class AISession(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = AISessionQuerySet.as_manager()
+    objects = AISessionQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = "session"

@@ -4,14 +4,33 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any, BinaryIO, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, to_json
 
 MAX_TEXT = 20_000
 MAX_STEPS = 2_000
 MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_EMAIL = 254
+YEARS = range(1970, 2101)
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+BARE_NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*")
+A_TIME = "must be a time with its zone, such as 2026-01-31T09:30:00Z"
 
 Status = Literal["active", "paused", "resolved", "escalated", "abandoned"]
 
@@ -28,12 +47,40 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _email(text: str) -> str:
+    # Lower case is what is kept, and it can be longer: "İ" becomes two characters.
+    if not EMAIL.fullmatch(text) or len(text.lower()) > MAX_EMAIL:
+        raise ValueError(f"must be an email address of at most {MAX_EMAIL} characters")
+    return text
+
+
+def _written_out(value: Any) -> Any:
+    """Pydantic takes digits for seconds since 1970: "20260131" would become a day in August 1970."""
+    if not isinstance(value, str) or BARE_NUMBER.fullmatch(value):
+        raise ValueError(A_TIME)
+    return value
+
+
+def _plausible(time: datetime) -> datetime:
+    if time.year not in YEARS:
+        raise ValueError(f"must lie in the years {YEARS[0]} to {YEARS[-1]}")
+    return time
+
+
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_printable)]
 Prompt = Annotated[Text, AfterValidator(_not_blank)]
 Title = Annotated[str, Field(max_length=300), AfterValidator(_printable)]
 Name = Annotated[str, Field(max_length=200), AfterValidator(_printable), AfterValidator(_not_blank)]
 Domain = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_printable)]
+Email = Annotated[
+    str,
+    Field(max_length=MAX_EMAIL, json_schema_extra={"format": "email"}),
+    AfterValidator(_printable),
+    AfterValidator(_email),
+]
+FlowKey = Annotated[str, Field(max_length=100), AfterValidator(_printable), AfterValidator(_not_blank)]
+# Not strict: behind a function pydantic no longer knows that the text came from JSON, and strict datetimes take no text.
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out), AfterValidator(_plausible)]
 
 
 class _Strict(BaseModel):
@@ -48,7 +95,7 @@ class StepRecord(_Strict):
     options: list[Annotated[str, Field(max_length=500), AfterValidator(_printable)]] = Field([], max_length=50)
     selected_option: Text | None = None
     response: Text | None = None
-    at: AwareDatetime | None = None
+    at: Time | None = None
 
 
 class TurnRecord(_Strict):
@@ -61,8 +108,12 @@ class TurnRecord(_Strict):
 class FlowReference(_Strict):
     """The flow that guided the session."""
 
-    key: Annotated[str, Field(max_length=100)]
-    version: Annotated[int, Field(ge=1)] | None = None
+    key: FlowKey
+    version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+def _flow_branch(value: Any) -> str:
+    return "object" if isinstance(value, dict | FlowReference) else "key"
 
 
 class PsaReference(_Strict):
@@ -83,21 +134,31 @@ class SessionRecord(_Strict):
     client: Name | None = None
     technician: Email | None = None
     team: Name | None = None
-    started_at: AwareDatetime | None = None
-    ended_at: AwareDatetime | None = None
+    started_at: Time | None = None
+    ended_at: Time | None = None
     resolution_summary: Text = ""
-    flow: FlowReference | Annotated[str, Field(max_length=100)] | None = None
+    flow: (
+        Annotated[Annotated[FlowReference, Tag("object")] | Annotated[FlowKey, Tag("key")], Discriminator(_flow_branch)]
+        | None
+    ) = None
     steps: Annotated[list[StepRecord], Field(max_length=MAX_STEPS)] | None = None
     transcript: Annotated[list[TurnRecord], Field(max_length=MAX_STEPS)] | None = None
     psa: PsaReference | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.steps is not None and self.transcript is not None:
-            raise ValueError("give either steps or transcript, not both")
-        if self.started_at and self.ended_at and self.ended_at < self.started_at:
-            raise ValueError("ended_at is before started_at")
-        return self
+    @field_validator("ended_at")
+    @classmethod
+    def _not_before_start(cls, ended_at: datetime | None, info: ValidationInfo) -> datetime | None:
+        started_at = info.data.get("started_at")
+        if started_at and ended_at and ended_at < started_at:
+            raise ValueError("is before started_at")
+        return ended_at
+
+    @field_validator("transcript")
+    @classmethod
+    def _not_both(cls, transcript: list[TurnRecord] | None, info: ValidationInfo) -> list[TurnRecord] | None:
+        if transcript is not None and info.data.get("steps") is not None:
+            raise ValueError("comes beside steps: give one of the two")
+        return transcript
 
     def flow_reference(self) -> FlowReference | None:
         return FlowReference(key=self.flow) if isinstance(self.flow, str) else self.flow
@@ -115,21 +176,53 @@ class RecordError:
     reason: str
 
 
+# Pydantic's kinds of error in words for whoever wrote the record; each takes the error's own values.
+REASONS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a field of a session record",
+    "model_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be {expected}",
+    "string_too_long": "is longer than {max_length} characters",
+    "too_long": "holds more than {max_length} items",
+    "timezone_aware": "has no time zone: write it as 2026-01-31T09:30:00Z",
+}
+
+
 def record_errors(error: ValidationError) -> list[RecordError]:
     """A pydantic error as plain sentences, one for each place."""
     return [
-        RecordError("/".join(str(part) for part in item["loc"] if not _is_branch(part)), _reason(item["msg"]))
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+        RecordError("/".join(map(str, _path(item))), _reason(item))
+        for item in error.errors(include_url=False, include_input=False)
     ]
 
 
-def _is_branch(part: int | str) -> bool:
-    """Pydantic names the branch of a union (`FlowReference`, `constrained-str`) in the path: no field of ours."""
-    return isinstance(part, str) and (part[:1].isupper() or "-" in part or "[" in part)
+def _path(item: ErrorDetails) -> tuple[int | str, ...]:
+    """Where it is in the record; pydantic puts the branch of the union after `flow`, which is no field."""
+    place = item["loc"]
+    return (*place[:1], *place[2:]) if place[:1] == ("flow",) else place
 
 
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _reason(item: ErrorDetails) -> str:
+    kind = item["type"]
+    if kind == "json_invalid":
+        return f"is not valid JSON: {_json_reason(str(item['ctx']['error']))}"
+    if kind.startswith("datetime_"):
+        return A_TIME
+    if kind in REASONS:
+        return REASONS[kind].format_map(item.get("ctx", {}))
+    return item["msg"].removeprefix("Value error, ")
+
+
+def _json_reason(message: str) -> str:
+    """A record is one line, so the parser's own "line 1" would only mislead beside the file's line number."""
+    if message.startswith("recursion limit"):
+        return "it is nested too deeply"
+    return message.replace("EOF", "it ends").replace(" at line 1 column ", " at column ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +263,17 @@ def _parse(number: int, end: int, text: bytes) -> Line:
     try:
         return Line(number, end, SessionRecord.model_validate_json(text))
     except ValidationError as error:
-        return Line(number, end, None, tuple(record_errors(error)))
+        return Line(number, end, None, _encoding_errors(text) or tuple(record_errors(error)))
+
+
+def _encoding_errors(text: bytes) -> tuple[RecordError, ...]:
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return (RecordError("", f"is not UTF-8 text: byte 0x{text[error.start]:02X} at column {error.start + 1}"),)
+    return ()
 
 
 def record_from_object(obj: Any) -> SessionRecord:
     """A record from parsed JSON, with JSON's types. Raises pydantic's ValidationError."""
-    from pydantic_core import to_json
-
-    return SessionRecord.model_validate_json(to_json(obj))
+    return SessionRecord.model_validate_json(to_json(obj, inf_nan_mode="constants"))

@@ -1,19 +1,33 @@
 """Set-up pages: account, teams, members, API keys."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
 from flowpilot.accounts.roles import Role
-from flowpilot.accounts.services import api_key_create, api_key_revoke, membership_create
-from flowpilot.common.admin import ScopedAdmin, TenantAdmin
+from flowpilot.accounts.services import (
+    api_key_create,
+    api_key_revoke,
+    membership_change,
+    membership_create,
+    membership_remove,
+)
+from flowpilot.common.admin import AbsentIsNotFound, ScopedAdmin, TenantAdmin
 from flowpilot.common.errors import ServiceError
+
+# Roles stand in code (`roles.py`); Django's groups would grant nothing.
+admin.site.unregister(Group)
 
 
 @admin.register(Account)
@@ -32,8 +46,8 @@ class TeamAdmin(TenantAdmin):
     list_select_related = ["account"]
     search_fields = ["name"]
 
-    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [] if _many_accounts(request) else ["account"]
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["account"] if obj else []
 
 
 class NewMemberForm(forms.ModelForm):
@@ -54,8 +68,11 @@ class NewMemberForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         account, email, team = data.get("account"), data.get("email"), data.get("team")
-        if account and team and team.account_id != account.pk:
-            self.add_error("team", "This team belongs to another account.")
+        if account:
+            try:
+                Membership(account=account, role=data.get("role", ""), team=team).clean()
+            except ValidationError as error:
+                self.add_error(None, error)
         if account and email and Membership.objects.filter(account=account, user__email=email.lower()).exists():
             self.add_error("email", "This person is a member already.")
         return data
@@ -80,34 +97,50 @@ class MembershipAdmin(TenantAdmin):
             kwargs["form"] = NewMemberForm
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return NewMemberForm.Meta.fields if obj is None else ["account", "user", "role", "team"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["account", "user"] if obj else []
 
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+    def save_form(self, request: Any, form: Any, change: bool) -> Any:
         if change:
             return super().save_form(request, form, change)
         data = form.cleaned_data
         form.save_m2m = lambda: None
-        return membership_create(actor=request.user, **{name: data[name] for name in NewMemberForm.Meta.fields})  # type: ignore[arg-type]
+        return membership_create(actor=request.user, **{name: data[name] for name in NewMemberForm.Meta.fields})
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: Membership, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            membership_change(actor=request.user, membership=obj, role=obj.role, team=obj.team)
+
+    def delete_model(self, request: Any, obj: Membership) -> None:
+        membership_remove(actor=request.user, membership=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        with transaction.atomic():
+            for membership in queryset:
+                self.delete_model(request, membership)
 
 
-class MembershipInline(ScopedAdmin, admin.TabularInline):  # type: ignore[misc]
+class MembershipInline(ScopedAdmin, admin.TabularInline):
+    """Where a person works; members are changed on their own page, by the service."""
+
     model = Membership
-    extra = 0
+    fields = ["account", "role", "team"]
 
-    def has_add_permission(self, request: HttpRequest, obj: Any) -> bool:
-        return request.user.has_perm("accounts.add_membership")
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        # Django asks with the person whose page it is; the rows are scoped already.
+        return super().has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(AbsentIsNotFound, DjangoUserAdmin):
     """People. Only a platform superuser changes log-ins; an owner works with memberships."""
 
     list_display = ["email", "full_name", "is_active", "is_superuser", "last_login"]
@@ -149,10 +182,19 @@ class NewKeyForm(forms.ModelForm):
         model = ApiKey
         fields = ["account", "name", "role", "expires_at"]
 
+    def clean_expires_at(self) -> datetime | None:
+        expires_at: datetime | None = self.cleaned_data["expires_at"]
+        if expires_at and expires_at <= timezone.now():
+            raise ValidationError("This time has passed: the key would never work.")
+        return expires_at
+
+
+SHOWN_OF_KEY = ["name", "prefix", "role", "created_by", "created_at", "last_used_at", "expires_at", "revoked_at"]
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(TenantAdmin):
-    list_display = ["name", "prefix", "role", "created_by", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    list_display = [*SHOWN_OF_KEY]
     list_filter = ["account"]
     list_select_related = ["membership", "created_by"]
     actions = ["revoke"]
@@ -166,20 +208,20 @@ class ApiKeyAdmin(TenantAdmin):
             kwargs["form"] = NewKeyForm
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return NewKeyForm.Meta.fields if obj is None else ["account", *self.list_display]
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return NewKeyForm.Meta.fields if obj is None else ["account", *SHOWN_OF_KEY]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["account", *self.list_display] if obj else []
+        return ["account", *SHOWN_OF_KEY] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+    def save_form(self, request: Any, form: Any, change: bool) -> Any:
         if change:
             return super().save_form(request, form, change)
         form.save_m2m = lambda: None
-        key, text = api_key_create(actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+        key, text = api_key_create(actor=request.user, **form.cleaned_data)
         messages.warning(request, f"Copy this key now, it is never shown again: {text}")
         return key
 
@@ -196,7 +238,3 @@ class ApiKeyAdmin(TenantAdmin):
             except ServiceError as error:
                 messages.warning(request, f"{key}: {error.message}")
         messages.success(request, f"{revoked} revoked, {queryset.count() - revoked} were not in use.")
-
-
-def _many_accounts(request: HttpRequest) -> bool:
-    return request.user.is_superuser or len(getattr(request.user, "active_memberships", [])) > 1

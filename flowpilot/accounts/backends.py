@@ -6,6 +6,7 @@ from django.contrib.auth.backends import ModelBackend
 
 from flowpilot.accounts.models import User
 from flowpilot.accounts.roles import PERMISSIONS
+from flowpilot.common.tenancy import follow
 
 
 class RoleBackend(ModelBackend):
@@ -33,18 +34,10 @@ class RoleBackend(ModelBackend):
 
 
 def _covers(grants: list[tuple[int, int | None]], obj: Any) -> bool:
-    account_id = _follow(obj, getattr(obj, "account_lookup", "account"))
+    account_id = follow(obj, getattr(obj, "account_lookup", "account"))
     team_lookup = getattr(obj, "team_lookup", None)
-    team_id = _follow(obj, team_lookup) if team_lookup else None
+    team_id = follow(obj, team_lookup) if team_lookup else None
     return any(
         granted == account_id and (limit is None or team_lookup is None or limit == team_id)
         for granted, limit in grants
     )
-
-
-def _follow(obj: Any, lookup: str) -> Any:
-    """The id at the end of a lookup such as `account`, `pk` or `session__team`."""
-    *path, last = lookup.split("__")
-    for name in path:
-        obj = getattr(obj, name)
-    return getattr(obj, "pk" if last == "pk" else f"{last}_id")

@@ -152,6 +152,7 @@ class Membership(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["account", "user"], name="one_membership_in_account"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role"),
+            models.CheckConstraint(condition=~Q(role=Role.OWNER) | Q(team=None), name="owner_of_whole_account"),
         ]
 
     def __str__(self) -> str:
@@ -164,6 +165,9 @@ class Membership(TenantModel):
     def clean(self) -> None:
         if self.team_id and self.team and self.team.account_id != self.account_id:
             raise ValidationError({"team": "This team belongs to another account."})
+        if self.team_id and self.role == Role.OWNER:
+            # Who hands out roles and keys could lift the limit from themselves.
+            raise ValidationError({"team": "An owner owns the whole account: leave the team empty."})
 
 
 class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
@@ -184,7 +188,7 @@ class ApiKey(TenantModel):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ApiKeyQuerySet.as_manager()
+    objects = ApiKeyQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ["-created_at"]

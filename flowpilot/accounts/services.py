@@ -65,6 +65,50 @@ def membership_create(
 
 
 @transaction.atomic
+def membership_change(*, actor: User, membership: Membership, role: str, team: Team | None) -> Membership:
+    """Give a member another role or team. Raises NotAllowed, InvalidInput, Conflict (the account's last owner)."""
+    locked = _lock_membership(actor, membership, "change")
+    before = {"role": locked.role, "team": str(locked.team or "")}
+    if role != Role.OWNER:
+        _require_other_owner(locked)
+    locked.role, locked.team = role, team
+    try:
+        locked.clean_fields()
+        locked.clean()
+    except ValidationError as error:
+        raise InvalidInput("; ".join(error.messages)) from error
+    locked.save()
+    after = {"role": role, "team": str(team or "")}
+    audit_record(actor=actor, action="membership.changed", target=locked, before=before, after=after)
+    return locked
+
+
+@transaction.atomic
+def membership_remove(*, actor: User, membership: Membership) -> None:
+    """End a membership; the log-in stays. Raises NotAllowed, Conflict (the account's last owner)."""
+    locked = _lock_membership(actor, membership, "delete")
+    _require_other_owner(locked)
+    before = {"email": locked.user.email, "role": locked.role}
+    audit_record(actor=actor, action="membership.removed", target=locked, before=before)
+    locked.delete()
+
+
+def _lock_membership(actor: User, membership: Membership, action: str) -> Membership:
+    # The account's row, not the membership's: two owners who demote each other at once must wait for one another.
+    Account.objects.select_for_update().get(pk=membership.account_id)
+    locked = Membership.objects.filter(pk=membership.pk).select_related("user", "team", "account").first()
+    if locked is None or not actor.has_perm(f"accounts.{action}_membership", locked):
+        raise NotAllowed("only an owner of this account may change its members")
+    return locked
+
+
+def _require_other_owner(membership: Membership) -> None:
+    owners = Membership.objects.filter(account=membership.account, role=Role.OWNER, user__is_active=True, api_key=None)
+    if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
+        raise Conflict("this is the account's last owner; make somebody else an owner first")
+
+
+@transaction.atomic
 def api_key_create(
     *, actor: User, account: Account, name: str, role: str = Role.SERVICE, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:

@@ -1,12 +1,14 @@
 """Admin bases: lists, filters, foreign keys and autocompletes hold the viewer's own rows only."""
 
-from typing import Any
+from typing import Any, NoReturn
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Field, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 
 from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import permission_name
@@ -15,9 +17,27 @@ from flowpilot.common.tenancy import permission_name
 class ScopedRelatedFilter(admin.RelatedFieldListFilter):
     """A foreign-key filter that offers the viewer's own rows only (Django's offers every tenant's)."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
         queryset = field.related_model._default_manager.for_user(request.user)
-        return [(row.pk, str(row)) for row in queryset.order_by(*self.field_admin_ordering(field, request, model_admin))]
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        return [(row.pk, str(row)) for row in queryset.order_by(*ordering)]
+
+    def has_output(self) -> bool:
+        """Django drops a filter with nothing to choose from, and with it what an address asks for."""
+        return super().has_output() or bool(self.used_parameters)
+
+
+class AbsentIsNotFound(BaseModelAdmin):
+    """A row that is absent, or another account's, is 404 (Django redirects to the index with its id in a message)."""
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
+        raise Http404("There is no such page.")
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Asks for the right first, as every other page does (Django looks for the row first)."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)  # type: ignore[misc]
 
 
 class ScopedAdmin(BaseModelAdmin):
@@ -31,7 +51,17 @@ class ScopedAdmin(BaseModelAdmin):
         manager = db_field.related_model._default_manager
         if "queryset" not in kwargs and hasattr(manager, "for_user"):
             kwargs["queryset"] = manager.for_user(request.user)
+        if db_field.name == "account":
+            kwargs |= self._account_choice(request, kwargs["queryset"])
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def _account_choice(self, request: HttpRequest, accounts: QuerySet[Any]) -> dict[str, Any]:
+        """The accounts where the viewer may add such a row, of all that they see; a single one is chosen already."""
+        grants = request.user.tenant_grants(permission_name(self.model, "add"))  # type: ignore[union-attr]
+        if grants is None:
+            return {}
+        accounts = accounts.filter(pk__in=[account_id for account_id, _ in grants])
+        return {"queryset": accounts, "empty_label": None if accounts.count() == 1 else "---------"}
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         manager = db_field.related_model._default_manager
@@ -52,9 +82,17 @@ class ScopedAdmin(BaseModelAdmin):
         return self._has(request, "delete", obj)
 
 
-class TenantAdmin(ScopedAdmin, admin.ModelAdmin):
+class TenantForm(forms.ModelForm):
+    """Checks constraints that carry the account even where the page shows the account without asking for it."""
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return super()._get_validation_exclusions() - {"account"}  # type: ignore[misc]
+
+
+class TenantAdmin(ScopedAdmin, AbsentIsNotFound, admin.ModelAdmin):
     """A list and detail page of tenant rows."""
 
+    form = TenantForm
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     list_per_page = 50
@@ -74,12 +112,6 @@ class TenantAdmin(ScopedAdmin, admin.ModelAdmin):
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
         return None
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """A member of one account need not choose it."""
-        if getattr(obj, "account_id", None) is None and hasattr(obj, "account"):
-            obj.account = request.user.only_account()  # type: ignore[union-attr]
-        super().save_model(request, obj, form, change)
 
 
 class ReadOnlyAdmin(TenantAdmin):

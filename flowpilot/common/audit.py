@@ -5,6 +5,7 @@ from typing import Any
 from django.db import models
 
 from flowpilot.common.models import AuditEvent
+from flowpilot.common.tenancy import follow
 
 
 def audit_record(
@@ -21,8 +22,10 @@ def audit_record(
     `actor` is a user, or None where the system itself acts. `before` and `after` are plain JSON.
     """
     label = str(target)
+    team_lookup = getattr(target, "team_lookup", None)
     return AuditEvent.objects.create(
         account_id=target.account_id,  # type: ignore[attr-defined]
+        team_id=follow(target, team_lookup) if team_lookup else None,
         actor=actor,
         actor_label=str(actor) if actor is not None else "FlowPilot",
         action=action,

@@ -1,7 +1,8 @@
 """What a load balancer asks: is the process alive, and can it work?"""
 
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseProblem
+from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
@@ -25,7 +26,7 @@ def _postgresql() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except DatabaseProblem:
         return "unavailable"
     return "ok"
 

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 logger = logging.getLogger(__name__)
 
 AWAY = "FlowPilot cannot reach {what} at the moment. Nothing was changed; please try again in a minute."
 RETRY_AFTER_S = "30"
+REDIS_ERRORS = (RedisConnectionError, RedisTimeoutError)
+AWAY_ERRORS = (OperationalError, InterfaceError, *REDIS_ERRORS)
 
 
 class ServiceUnavailable:
@@ -22,17 +25,17 @@ class ServiceUnavailable:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             return self.get_response(request)
-        except (OperationalError, InterfaceError, RedisConnectionError) as error:
+        except AWAY_ERRORS as error:
             return _unavailable(request, error)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, OperationalError | InterfaceError | RedisConnectionError):
+        if isinstance(error, AWAY_ERRORS):
             return _unavailable(request, error)
         return None
 
 
 def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
-    what = "Redis" if isinstance(error, RedisConnectionError) else "its database"
+    what = "Redis" if isinstance(error, REDIS_ERRORS) else "its database"
     logger.error("503 for %s: %s", request.path, error)
     message = AWAY.format(what=what)
     response: HttpResponse

@@ -9,6 +9,10 @@ from flowpilot.common.tenancy import TenantModel
 class AuditEvent(TenantModel):
     """Who did what to what, when and why. Written by services, never changed."""
 
+    team_lookup = "team"
+
+    # The team of the object at that time: members of one team read of their own team's rows only.
+    team = models.ForeignKey("accounts.Team", on_delete=models.SET_NULL, null=True, related_name="+")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     # Kept as text: the event outlives the user and the object.
     actor_label = models.CharField(max_length=320)

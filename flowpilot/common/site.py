@@ -1,7 +1,14 @@
 """The admin site: the one place where people work, each in their own account's rows."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from flowpilot.common.errors import ServiceError
 
 
 class FlowPilotAdminSite(AdminSite):
@@ -13,3 +20,21 @@ class FlowPilotAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Every active member may enter; what they find is decided by role."""
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """A page whose service refuses comes back with the refusal as a sentence."""
+        return super().admin_view(_telling_refusals(view), cacheable)
+
+
+def _telling_refusals(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @functools.wraps(view)
+    def told(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except ServiceError as error:
+            if request.method != "POST":
+                raise
+            messages.error(request, f"Nothing was changed: {error.message}.")
+            return HttpResponseRedirect(request.get_full_path())
+
+    return told

@@ -24,6 +24,14 @@ class Actor(Protocol):
         ...
 
 
+def follow(row: Any, lookup: str) -> Any:
+    """The id at the end of a lookup such as `account`, `pk` or `session__team`, read from a row at hand."""
+    *path, last = lookup.split("__")
+    for name in path:
+        row = getattr(row, name)
+    return getattr(row, "pk" if last == "pk" else f"{last}_id")
+
+
 def permission_name(model: type[models.Model], action: str) -> str:
     return f"{model._meta.app_label}.{action}_{model._meta.model_name}"
 

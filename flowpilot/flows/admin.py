@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import Count
 from django.http import Http404, HttpRequest
 from django.utils.html import format_html
@@ -42,7 +43,7 @@ class FlowAdmin(ReadOnlyAdmin):
         return format_html('<span class="fp-badge fp-{}">{}</span>', obj.status, obj.get_status_display())
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        flow = self.get_object(request, object_id)
+        flow = self.get_object(request, unquote(object_id))
         context = _page(request, flow) if flow is not None else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 

@@ -24,7 +24,7 @@ from flowpilot.flows.validation import require_valid
 __all__ = ["DiffDoesNotApply", "FlowDiff", "apply_diff", "diff_definitions"]
 
 
-class DiffDoesNotApply(Exception):  # noqa: N818
+class DiffDoesNotApply(Exception):
     """The difference was made from another base; the message says where they part."""
 
 

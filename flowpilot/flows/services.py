@@ -136,7 +136,8 @@ def _require_valid(definition: object) -> None:
 
 def _free_key(account: Account, title: str) -> str:
     stem = slugify(title)[:80] or "flow"
-    # Two reviewers may publish flows of one title at once: the account's row serialises the choice of a key.
-    Account.objects.select_for_update().get(pk=account.pk)
+    # Two reviewers may publish flows of one title at once: the account's row serialises the choice of a key. Without
+    # `no_key` it would also wait for, and deadlock with, every transaction that inserts a row of this account.
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     taken = set(Flow.objects.filter(account=account, key__startswith=stem).values_list("key", flat=True))
     return next(key for n in range(1, len(taken) + 2) if (key := stem if n == 1 else f"{stem}-{n}") not in taken)

@@ -36,7 +36,7 @@ class DefinitionError:
         return asdict(self)
 
 
-class InvalidDefinition(Exception):  # noqa: N818
+class InvalidDefinition(Exception):
     """A definition was refused; `errors` holds every fault, sorted by place."""
 
     def __init__(self, errors: list[DefinitionError]) -> None:

@@ -10,11 +10,11 @@ from flowpilot.flows.definition import FlowDefinition, Node, Option, fold_label
 from flowpilot.flows.validation import require_valid
 
 
-class UnknownNode(LookupError):  # noqa: N818
+class UnknownNode(LookupError):
     """The flow has no node of this id."""
 
 
-class UnknownOption(LookupError):  # noqa: N818
+class UnknownOption(LookupError):
     """The node has no option of this id."""
 
 

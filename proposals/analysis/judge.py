@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proposals.analysis.load import PublishedFlows
+from proposals.mining.change import answered_dead_end
 from proposals.mining.engine import counted_steps
 from proposals.mining.records import Record
 from proposals.mining.replay import Replay
@@ -49,6 +50,8 @@ def _verdict(record: Record, flow_id: int | None, replay: Replay) -> Verdict:
         return Verdict(Outcome.NOTHING_TO_LEARN, None, 0.0)
     if flow_id is None or replay.coverage < FITS_FROM:
         return Verdict(Outcome.NO_FLOW, None, replay.coverage)
+    if answered_dead_end(record, replay):
+        return Verdict(Outcome.LEFT, flow_id, replay.coverage, replay.path[-2][0])
     if replay.outcome in ("resolution", "escalation"):
         return Verdict(Outcome.FOLLOWED, flow_id, replay.coverage)
     if replay.outcome == "left":

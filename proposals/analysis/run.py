@@ -70,7 +70,7 @@ def analyze_account(account_id: int) -> AnalysisRun | None:
 
 
 def _finish(row: AnalysisRun, status: str, error: str = "") -> None:
-    row.status, row.error, row.finished_at = status, error[:2000], timezone.now()
+    row.status, row.error, row.finished_at = status, error[:2000] or row.error, timezone.now()
     row.save()
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
-from proposals.mining.polarity import says_no
+from proposals.mining.polarity import says_no, says_yes_or_no
 from proposals.mining.records import Step
 from proposals.mining.steptable import fold
 from proposals.mining.text import negations, stem, stems, unit_rows, words
@@ -41,13 +41,16 @@ class AnswerReader:
 
     def read(self, step: Step) -> str | None:
         """The id of the option that the step's answer picks, or None if it cannot be told."""
+        if step.options and not step.selected_option and step.kind == "question":
+            # The options were shown and none was picked: an answer that the flow does not know.
+            return None
         if not step.answer:
             return self._ids[0] if len(self._ids) == 1 and step.kind != "question" else None
         exact = self._exact(step)
         if exact is not None:
             return exact
         if step.selected_option and not step.response and self._learned is None:
-            return self._by_label(step.selected_option, negations(step.selected_option) > 0)
+            return self._by_picked(step.selected_option)
         if len(self._ids) == 1:
             return self._ids[0] if self._only_fits(step) else None
         if self._learned is not None:
@@ -86,6 +89,13 @@ class AnswerReader:
         agreeing = [i for i, label in self._labels.items() if (negations(label) > 0) == negative]
         return agreeing[0] if len(agreeing) == 1 else None
 
+    def _by_picked(self, label: str) -> str | None:
+        """A picked option stands for itself: it is never guessed from yes and no unless it says so."""
+        found = self._by_label(label, negations(label) > 0)
+        if found is None or set(stems(label)) & set(stems(self._labels[found])) or says_yes_or_no(label):
+            return found
+        return None
+
 
 def _overlap(said: set[str], label: set[str]) -> float:
     return len(said & label) / len(label) if label else 0.0
@@ -95,9 +105,7 @@ class _Ridge:
     """Least-squares classifier with one output an option (ridge regression in its dual form;
     Saunders, Gammerman, Vovk 1998): words and word pairs, polarity, a constant."""
 
-    def __init__(
-        self, known: Mapping[str, Sequence[AnswerExample]], labels: Mapping[str, str]
-    ) -> None:
+    def __init__(self, known: Mapping[str, Sequence[AnswerExample]], labels: Mapping[str, str]) -> None:
         self._ids = list(known)
         said = [
             (place, text, negative)

@@ -37,8 +37,9 @@ class Branches:
 
 def branches_of(walks: Sequence[Sequence[Visit]]) -> Branches | None:
     """The branches that the walks (one a session) support; None where nothing was asked."""
-    walks = [_straight(walk) for walk in walks]
-    walks = _without_closings([walk for walk in walks if walk])
+    walks = [_straight(walk) for walk in walks if walk]
+    idle = idle_farewells(walks)
+    walks = [[visit for place, visit in enumerate(walk) if not place or visit.node not in idle] for walk in walks]
     if not walks:
         return None
     few = len(walks) < FEW_SESSIONS
@@ -61,8 +62,8 @@ def _straight(walk: Sequence[Visit]) -> list[Visit]:
     return straight
 
 
-def _without_closings(walks: list[list[Visit]]) -> list[list[Visit]]:
-    """Walks without the farewells that merely follow their last step.
+def idle_farewells(walks: Sequence[Sequence[Visit]]) -> set[int]:
+    """Nodes that are farewells and merely follow the last step.
 
     A farewell that is one of several ways on, or answers a question, is a step like others.
     """
@@ -85,8 +86,7 @@ def _without_closings(walks: list[list[Visit]]) -> list[list[Visit]]:
         if is_choice or sum(asks[node]) > 0.5 * len(asks[node]):
             for next_node in farewells & set(after):
                 chosen[next_node] += after[next_node]
-    idle = {node for node in farewells if chosen[node] < 0.5 * total[node]}
-    return [[visit for place, visit in enumerate(walk) if not place or visit.node not in idle] for walk in walks]
+    return {node for node in farewells if chosen[node] < 0.5 * total[node]}
 
 
 def _count(walks: Iterable[Sequence[Visit]]) -> dict[int, dict[int, list[Visit]]]:

@@ -12,11 +12,13 @@ from typing import Any
 
 from proposals.mining.engine import MinedFlow, counted_steps, mine_topic
 from proposals.mining.examples import FlowExamples
+from proposals.mining.polarity import says_no
 from proposals.mining.records import Record, Step
 from proposals.mining.replay import Replay
 
 Place = tuple[str, int]
 LABEL_LENGTH = 60
+EXAMPLES = 20
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def change_flow(
 ) -> FlowChange | None:
     """The flow with every branch that at least `minimum` sessions agree on; None where they agree on none."""
     ends = {str(n["id"]) for n in definition["nodes"] if n["kind"] == "escalation"}
-    targets = {(str(n["id"]), str(o["id"])): str(o["next"]) for n in definition["nodes"] for o in n.get("options") or []}
+    targets = {
+        (str(n["id"]), str(o["id"])): str(o["next"]) for n in definition["nodes"] for o in n.get("options") or []
+    }
     groups: dict[tuple[str, str | None, str], list[_Leaving]] = defaultdict(list)
     for record, replay in sessions:
         leaving = _leaving(record, replay)
@@ -67,14 +71,24 @@ def change_flow(
 
 def _leaving(record: Record, replay: Replay) -> _Leaving | None:
     """Where and how the session left, with the steps that followed; None where nothing followed."""
-    if replay.outcome != "left" or not replay.path:
+    path = list(replay.path)
+    if answered_dead_end(record, replay):
+        path.pop()
+    elif replay.outcome != "left":
         return None
-    node, option, index = replay.path[-1]
+    if not path:
+        return None
+    node, option, index = path[-1]
     steps = counted_steps(record)
     at = next((place for place, step in enumerate(steps) if step.index == index), None)
     if at is None or at + 1 >= len(steps):
         return None
     return _Leaving(record, node, option, steps[at], tuple(steps[at + 1 :]))
+
+
+def answered_dead_end(record: Record, replay: Replay) -> bool:
+    """Whether the flow gives up (an escalation) where the session found what helps."""
+    return replay.outcome == "escalation" and record.status == "resolved" and len(replay.path) > 1
 
 
 class _Change:
@@ -103,8 +117,9 @@ class _Change:
         else:
             option_id = group[0].option
             self._retarget(node, option_id, names[mined.definition["root"]])
-        texts = self._answers.setdefault(str(node["id"]), {}).setdefault(option_id, [])
-        texts += [leaving.answer.answer for leaving in group if leaving.answer.answer][:20]
+        said = self._answers.setdefault(str(node["id"]), {}).setdefault(option_id, [])
+        answers = [leaving.answer for leaving in group if leaving.answer.answer][:EXAMPLES]
+        said += [(answer.answer, says_no(answer)) for answer in answers]
         self._evidence[str(node["id"])] += [(leaving.record.key, leaving.answer.index) for leaving in group]
         self._sessions += [leaving.record.key for leaving in group]
         self._masked.update(mined.masked)

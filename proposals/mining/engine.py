@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from proposals.mining.answers import AnswerExample
-from proposals.mining.branches import Visit, branches_of
+from proposals.mining.branches import Visit, branches_of, idle_farewells
 from proposals.mining.definition import DefinitionBuilder, Place
 from proposals.mining.examples import FlowExamples
 from proposals.mining.masking import Masker
 from proposals.mining.nodes import group_units
-from proposals.mining.records import Record, Step
-from proposals.mining.steptable import table_of
+from proposals.mining.records import Record
+from proposals.mining.steptable import StepTable, table_of
 from proposals.mining.topics import group_topics
-from proposals.mining.transcript import problem_of, steps_of
+from proposals.mining.transcript import counted_steps, has_substance, problem_of
 from proposals.mining.wording import title_from
+
+IDLE_SHARE = 0.5  # of the farewells; with more of them idle, none counts when nodes are grouped
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,9 @@ class MinedFlow:
 
 
 def mine(records: Sequence[Record]) -> list[MinedFlow]:
-    """One flow for each topic found among the records; records without a step are left out."""
-    usable = [record for record in records if counted_steps(record)]
+    """One flow for each topic found among the records; records in which nothing was asked or
+    done, but for politeness, are left out."""
+    usable = [record for record in records if has_substance(record)]
     flows = [mine_topic([usable[i] for i in group]) for group in group_topics(usable)]
     return [flow for flow in flows if flow is not None]
 
@@ -48,10 +54,7 @@ def mine_topic(records: Sequence[Record]) -> MinedFlow | None:
     table = table_of(sessions)
     if not table.steps:
         return None
-    node_of = group_units(table)[table.unit]
-    walks: list[list[Visit]] = [[] for _ in records]
-    for node, session, step in zip(node_of, table.session, table.steps, strict=True):
-        walks[session].append(Visit(int(node), int(session), step))
+    walks = _walks(table)
     branches = branches_of(walks)
     if branches is None:
         return None
@@ -74,9 +77,28 @@ def mine_topic(records: Sequence[Record]) -> MinedFlow | None:
     )
 
 
-def counted_steps(record: Record) -> list[Step]:
-    """The steps that can be nodes: not help, not notes, not empty."""
-    return [step for step in steps_of(record) if step.kind not in ("help", "note") and step.prompt.strip()]
+def _walks(table: StepTable) -> list[list[Visit]]:
+    """Each session's visits to nodes.
+
+    Farewells that lead nowhere tell nothing about what came before them, so at first they only
+    mark ends; where they turn out to be real choices, nodes are grouped again with them as steps.
+    """
+    farewell = table.farewells()
+    nodes = group_units(table, farewell)[table.unit]
+    walks = _visits(table, nodes)
+    if farewell.any():
+        idle = idle_farewells(walks)
+        if np.mean([node in idle for node in nodes[farewell]]) < IDLE_SHARE:
+            nodes = group_units(table, np.zeros_like(farewell))[table.unit]
+            walks = _visits(table, nodes)
+    return walks
+
+
+def _visits(table: StepTable, nodes: NDArray[np.int64]) -> list[list[Visit]]:
+    walks: list[list[Visit]] = [[] for _ in range(table.sessions)]
+    for node, session, step in zip(nodes, table.session, table.steps, strict=True):
+        walks[session].append(Visit(int(node), int(session), step))
+    return walks
 
 
 def _description(records: Sequence[Record]) -> str:

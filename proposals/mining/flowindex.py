@@ -7,11 +7,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
-from proposals.mining.engine import counted_steps
 from proposals.mining.examples import FlowSource
 from proposals.mining.records import Record
 from proposals.mining.text import stems, unit_rows
-from proposals.mining.transcript import problem_of
+from proposals.mining.transcript import counted_steps, problem_of
 
 Key = TypeVar("Key", bound=Hashable)
 

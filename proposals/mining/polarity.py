@@ -13,9 +13,12 @@ _YES = re.compile(
     r"|\byou(?: are|['\u2019]re) (?:correct|right)\b|\bindeed so\b|\bexactly what\b|\byou got it\b",
     re.IGNORECASE,
 )
-_NO = re.compile(
-    r"^\W*(?:no|nope|nah|never|not|negative|none|neither|incorrect|false)\b", re.IGNORECASE
-)
+_NO = re.compile(r"^\W*(?:no|nope|nah|never|not|negative|none|neither|incorrect|false)\b", re.IGNORECASE)
+
+
+def says_yes_or_no(text: str) -> bool:
+    """Whether a short answer opens with a plain yes or no."""
+    return bool(_NO.match(text) or _YES.search(text))
 
 
 def says_no(step: Step) -> bool:

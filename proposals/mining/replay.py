@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proposals.mining.answers import AnswerReader
-from proposals.mining.engine import counted_steps
 from proposals.mining.examples import FlowExamples, FlowSource
 from proposals.mining.flowindex import FlowIndex
 from proposals.mining.prompts import PromptMatcher
 from proposals.mining.records import Record, Step
-from proposals.mining.transcript import is_pleasantry
+from proposals.mining.transcript import counted_steps, is_pleasantry
 
 __all__ = ["FlowIndex", "FlowReader", "FlowReplayer", "Outcome", "Replay"]
 

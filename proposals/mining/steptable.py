@@ -10,6 +10,7 @@ from scipy import sparse
 
 from proposals.mining.polarity import says_no
 from proposals.mining.records import Step
+from proposals.mining.transcript import is_pleasantry
 
 # A prompt that comes again in this share of its sessions is a stock phrase ("Did that help?") and
 # means something else after each step; below it the technician just went back a step.
@@ -35,6 +36,13 @@ class StepTable:
     @property
     def sessions(self) -> int:
         return int(self.session.max()) + 1 if len(self.session) else 0
+
+    def farewells(self) -> NDArray[np.bool_]:
+        """(n) whether the occurrence is a farewell that ends its session."""
+        return np.array(
+            [after < 0 and is_pleasantry(step.prompt)
+             for after, step in zip(self.after, self.steps, strict=True)], dtype=bool
+        )  # fmt: skip
 
     def units_by_session(self) -> sparse.csr_matrix:
         """(sessions x u) 1 where the unit occurs in the session."""

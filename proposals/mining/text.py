@@ -162,6 +162,11 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in words(text) if word not in STOP_WORDS and "'" not in word]
 
 
+def all_stems(text: str) -> list[str]:
+    """Stems of all words, glue included: an answer may hold nothing else."""
+    return [stem(word) for word in words(text)]
+
+
 def word_features(text: str) -> list[str]:
     """Stems and pairs of neighbouring stems."""
     found = stems(text)

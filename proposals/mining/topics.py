@@ -1,175 +1,134 @@
 """Which sessions are about the same problem.
 
 Sessions of a sample are compared pair by pair on what the user said, what was asked, and how the
-work began; sure groups come first, then groups join when the prompts of one are those of the other
-(branches of one tree share its trunk). Prompts that turn up in most groups, greetings and farewells,
-say nothing about the topic and do not count. The rest of the sessions go to the nearest group.
+work began; sure groups come first, then groups join: branches of one tree share its trunk, open
+alike and answer the same complaints. Prompts that turn up in most groups, greetings and farewells,
+do not count. The rest of the sessions go to the nearest group.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
+from proposals.mining.context import Matrix
+from proposals.mining.likeness import (
+    PromptUse,
+    group_means,
+    members,
+    relative_likeness,
+    session_likeness,
+)
 from proposals.mining.linkage import average_linkage
 from proposals.mining.records import Record
-from proposals.mining.text import piece_features, stems, tfidf
 from proposals.mining.topicindex import TopicIndex
-from proposals.mining.transcript import problem_of, steps_of
 
 __all__ = ["TopicIndex", "group_topics"]
 
 SAMPLE = 700  # sessions compared pair by pair at once
+RECONCILED = 1500  # sessions that stand for the groups of several samples
 
-# Log odds of one topic per unit of likeness (logistic regression on pairs of sessions, rounded).
-WEIGHTS = {"problem": 10.0, "user": 4.0, "all": 10.0, "shared": 4.0, "first": 13.0}
+# Log odds of one topic per unit of likeness (logistic regression on pairs of sessions, then of
+# groups, of random parts of half of the development charts, rounded).
+WEIGHTS = {"problem": 9.0, "all": 22.0, "shared": 5.5, "first": 5.5}
 BIAS = -5.0
-SURE = 0.0  # mean log odds that make a sure group
-TRUNK_WEIGHT = 4.0  # log odds for groups of which one is wholly contained in the other
-JOIN_ABOVE = -0.3
-SMALL = 4  # sessions
-ALIKE = 0.45  # likeness of prompts that counts as a match between groups
+SURE = 2.0  # mean log odds that make a sure group
+GROUP_WEIGHTS = {
+    "odds": 0.5, "contained": 5.0, "inside": 5.0, "opening": 5.0, "problem": 2.5, "small": 1.1,
+}  # fmt: skip
+GROUP_BIAS = -5.0
+JOIN_ABOVE = -0.4
+SMALL = 4  # sessions; a smaller group says little about itself
+USUAL = {"opening": 0.35, "problem": 0.12}
+SHRINK = 3.0
+ROUNDS = 4
 
 
 def group_topics(records: Sequence[Record]) -> list[list[int]]:
     """Positions of the records, grouped by topic, each group and the list of groups in order."""
     left = np.arange(len(records))
     groups: list[list[int]] = []
+    samples = 0
     while len(left):
         sample = left[np.unique(np.linspace(0, len(left) - 1, SAMPLE).astype(int))]
-        labels = _group_sample([records[i] for i in sample])
-        found = [sample[labels == k].tolist() for k in range(labels.max() + 1)]
-        rest = np.setdiff1d(left, sample)
-        if len(rest):
-            index = TopicIndex({k: [records[i] for i in group] for k, group in enumerate(found)})
-            for i, (key, _) in zip(rest, index.assign([records[i] for i in rest]), strict=True):
-                if key is not None:
-                    found[key].append(int(i))
+        found = _grouped(sample, _group_sample([records[i] for i in sample]))
+        rest = np.setdiff1d(left, sample, assume_unique=True)
+        left = _assign(records, found, rest)
         groups += found
-        left = np.setdiff1d(rest, np.concatenate([np.array(group) for group in found]))
-    return sorted(sorted(int(i) for i in group) for group in groups)
+        samples += 1
+    if samples > 1:
+        groups = _reconcile(records, groups)
+    return sorted(sorted(group) for group in groups)
+
+
+def _grouped(items: NDArray[np.int64], labels: NDArray[np.int64]) -> list[list[int]]:
+    return [[int(i) for i in items[labels == k]] for k in range(int(labels.max()) + 1)]
+
+
+def _assign(records: Sequence[Record], groups: list[list[int]], rest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Add each of the rest to the group it fits; those that fit none."""
+    if not len(rest):
+        return rest
+    index = TopicIndex({k: [records[i] for i in group] for k, group in enumerate(groups)})
+    unplaced = []
+    for i, (key, _) in zip(rest, index.assign([records[i] for i in rest]), strict=True):
+        if key is None:
+            unplaced.append(i)
+        else:
+            groups[key].append(int(i))
+    return np.array(unplaced, dtype=np.int64)
+
+
+def _reconcile(records: Sequence[Record], groups: list[list[int]]) -> list[list[int]]:
+    """Join groups of different samples that are one topic, judged by some sessions of each."""
+    each = max(3, RECONCILED // len(groups))
+    chosen = [[group[int(p)] for p in np.linspace(0, len(group) - 1, min(each, len(group)))] for group in groups]
+    labels = np.repeat(np.arange(len(groups)), [len(part) for part in chosen])
+    sample = [records[i] for part in chosen for i in part]
+    joined = _join_groups(labels, *_odds(sample))
+    target = {int(old): int(new) for old, new in zip(labels, joined, strict=True)}
+    merged: dict[int, list[int]] = {}
+    for k, group in enumerate(groups):
+        merged.setdefault(target[k], []).extend(group)
+    return list(merged.values())
 
 
 def _group_sample(records: Sequence[Record]) -> NDArray[np.int64]:
-    prompts = _Prompts.of(records)
-    odds = _session_odds(records, prompts)
-    groups = average_linkage(odds, SURE)
-    return _join_by_trunk(groups, odds, prompts)
+    prompts, likeness, odds = _odds(records)
+    return _join_groups(average_linkage(odds, SURE), prompts, likeness, odds)
 
 
-@dataclass(frozen=True)
-class _Prompts:
-    """Distinct prompts of the sample's sessions and how alike they are."""
-
-    found: sparse.csr_matrix  # (sessions x prompts) 1 where the session has the prompt
-    first: NDArray[np.int64]  # sessions, the first prompt or -1
-    alike: sparse.csr_matrix  # (prompts x prompts) likeness in 0..1, small ones left out
-
-    @classmethod
-    def of(cls, records: Sequence[Record]) -> "_Prompts":
-        place: dict[str, int] = {}
-        rows, columns, first = [], [], []
-        for row, record in enumerate(records):
-            asked = [
-                place.setdefault(step.prompt, len(place))
-                for step in steps_of(record)
-                if step.kind not in ("help", "note") and step.prompt
-            ]
-            first.append(asked[0] if asked else -1)
-            rows += [row] * len(set(asked))
-            columns += sorted(set(asked))
-        shape = (len(records), max(1, len(place)))
-        found = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-        return cls(found, np.array(first), _alike(list(place) or [""]))
-
-
-def _alike(prompts: Sequence[str]) -> sparse.csr_matrix:
-    views = [tfidf(prompts, stems), tfidf(prompts, piece_features)]
-    stacked = sparse.hstack(views, format="csr") / np.float32(np.sqrt(len(views)))
-    alike = sparse.csr_matrix(stacked @ stacked.T)
-    alike.data[alike.data < 0.35] = 0
-    alike.eliminate_zeros()
-    return alike
-
-
-def _session_odds(records: Sequence[Record], prompts: _Prompts) -> NDArray[np.float32]:
-    """(n x n) log odds that two sessions are of one topic."""
-    said = [_said(record) for record in records]
-    texts = {
-        "problem": [problem_of(record) for record in records],
-        "user": [user for user, _ in said],
-        "all": [f"{user} {agent}" for user, agent in said],
-    }
+def _odds(records: Sequence[Record]) -> tuple[PromptUse, dict[str, Matrix], Matrix]:
+    """What two sessions have in common, and the (n x n) log odds that they are of one topic."""
+    prompts = PromptUse.of(records)
+    likeness = session_likeness(records, prompts)
     odds = np.full((len(records), len(records)), BIAS, np.float32)
-    for name, view in texts.items():
-        rows = tfidf(view, stems)
-        odds += WEIGHTS[name] * (rows @ rows.T).toarray()
-    shared, first = _prompt_likeness(prompts, len(records))
-    return odds + WEIGHTS["shared"] * shared + WEIGHTS["first"] * first
+    for name, weight in WEIGHTS.items():
+        odds += np.float32(weight) * likeness[name]
+    return prompts, likeness, odds
 
 
-def _said(record: Record) -> tuple[str, str]:
-    """All that the user and the agent said."""
-    if record.transcript:
-        return (
-            " ".join(turn.text for turn in record.transcript if turn.role == "user"),
-            " ".join(turn.text for turn in record.transcript if turn.role == "agent"),
-        )
-    return (
-        " ".join([record.problem_summary, *(step.response or "" for step in record.steps)]),
-        " ".join(step.prompt for step in record.steps),
-    )
-
-
-def _prompt_likeness(prompts: _Prompts, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Soft cosine of the prompts of two sessions (Sidorov et al. 2014), and likeness of their
-    first prompts weighted by how rare those are; both (n x n) in 0..1."""
-    close = prompts.alike.multiply(prompts.alike).tocsr()
-    reach = (prompts.found @ close).tocsr()
-    reach.data = np.minimum(reach.data, 1)
-    common = np.asarray(reach.sum(axis=0)).ravel()
-    rarity = np.maximum(np.log((1 + count) / (1 + common)), 0.01)
-    weighted = prompts.found @ sparse.diags(np.sqrt(rarity))
-    shared = np.asarray((weighted @ close @ weighted.T).toarray())
-    length = np.sqrt(np.maximum(shared.diagonal(), 1e-9))
-    shared = shared / length[:, None] / length[None, :]
-    has_first = prompts.first >= 0
-    scale = np.sqrt(rarity[prompts.first]) * has_first
-    first = close[prompts.first][:, prompts.first].toarray() * np.outer(scale, scale)
-    return shared.astype(np.float32), (first / np.log(count + 1)).astype(np.float32)
-
-
-def _join_by_trunk(groups: NDArray[np.int64], odds: NDArray[np.float32], prompts: _Prompts) -> NDArray[np.int64]:
-    """Join groups of which one's prompts are largely the other's.
-
-    Groups are compared as they were found, never as they grow, so that branches join through
-    the trunk they share. A small group joins the one group it fits best and cannot glue two.
-    """
-    member = np.eye(groups.max() + 1, dtype=np.float32)[:, groups]  # (k x n)
-    size = member.sum(axis=1)
-    contained = _containment(member, prompts)
-    score = member @ odds @ member.T / np.outer(size, size)
-    score += TRUNK_WEIGHT * np.maximum(contained, contained.T)
-    np.fill_diagonal(score, -np.inf)
-    joins = score > JOIN_ABOVE
-    small = size < SMALL
-    joins[small] = joins[:, small] = False
-    fitting = np.flatnonzero(small & (score.max(axis=1) > JOIN_ABOVE))
-    joins[fitting, score[fitting].argmax(axis=1)] = True
-    return np.asarray(connected_components(joins, directed=False)[1][groups], dtype=np.int64)
-
-
-def _containment(member: NDArray[np.float32], prompts: _Prompts) -> NDArray[np.float32]:
-    """(k x k) share of group i's prompts that group j also has, common prompts counting less."""
-    uses = member @ prompts.found  # (k x prompts)
-    reach = np.zeros_like(uses)
-    for group, row in enumerate(uses):
-        asked = np.flatnonzero(row)
-        reach[group] = prompts.alike[asked].max(axis=0).toarray().ravel() if len(asked) else 0
-    spread = (reach > 0.55).mean(axis=0)
-    weight = uses * (1 - spread) ** 2
-    total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-    return np.asarray(weight @ np.where(reach > ALIKE, reach, 0).T / total, dtype=np.float32)
+def _join_groups(
+    groups: NDArray[np.int64], prompts: PromptUse, likeness: dict[str, Matrix], odds: Matrix
+) -> NDArray[np.int64]:
+    """The groups, joined until none is like another."""
+    for _ in range(ROUNDS):
+        if not groups.max():
+            break
+        member = members(groups)
+        size = member.sum(axis=1)
+        small = np.minimum.outer(size, size) < SMALL
+        contained = prompts.containment(member)
+        contained = np.maximum(contained, contained.T)
+        features = {name: relative_likeness(likeness[name], member, usual, SHRINK) for name, usual in USUAL.items()} | {
+            "odds": group_means(odds, member),
+            "contained": contained,
+            "inside": np.where(small, 0, np.maximum(contained - 0.5, 0)),
+            "small": small,
+        }
+        joint = GROUP_BIAS + sum(w * features[name] for name, w in GROUP_WEIGHTS.items())
+        joined = average_linkage(np.asarray(joint, np.float32), JOIN_ABOVE, size)
+        if joined.max() == groups.max():
+            break
+        groups = np.unique(joined[groups], return_inverse=True)[1].astype(np.int64)
+    return groups

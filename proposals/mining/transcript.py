@@ -27,8 +27,10 @@ _OFFERS_HELP = re.compile(
 )
 _PLEASANTRY = re.compile(
     r"\b(?:you(?:'|\u2019)?re (?:\w+ )?welcome|you are (?:\w+ )?welcome|my pleasure|glad|happy to"
-    r"|no problem|not a problem|good ?bye|bye|have an? \w+ (?:\w+ )?(?:day|one|evening|weekend)"
-    r"|great day|nice day|take care|cheers|any ?time|thank you|thanks|best of luck|pleased to|all the best)\b",
+    r"|no problem|not a problem|no worries|good ?bye|bye|have an? \w+ (?:\w+ )?(?:day|one|evening"
+    r"|weekend)|great day|nice day|take care|cheers|any ?time|thank you|thanks|best of luck"
+    r"|pleased to|all the best|feel free|(?:do not|don(?:'|\u2019)t) hesitate|reach out"
+    r"|let (?:me|us) know if|(?:contact|ask) (?:me|us))\b",
     re.IGNORECASE,
 )
 
@@ -45,6 +47,33 @@ def problem_of(record: Record) -> str:
     if record.problem_summary or not record.transcript:
         return record.problem_summary or record.title
     return next((turn.text for turn in record.transcript if turn.role == "user"), record.title)
+
+
+def counted_steps(record: Record) -> list[Step]:
+    """The steps that can be nodes: not help, not notes, not empty."""
+    return [step for step in steps_of(record) if step.kind not in ("help", "note") and step.prompt.strip()]
+
+
+def opening_of(record: Record) -> str:
+    """The first prompt that answers the user; what an agent says before is a greeting."""
+    steps = counted_steps(record)
+    first = steps[0].prompt if steps else ""
+    spoken = _user_spoke_at(record)
+    return next((step.prompt for step in steps if step.index >= spoken), first)
+
+
+def has_substance(record: Record) -> bool:
+    """Whether anything was asked or done beyond a greeting and a farewell."""
+    spoken = _user_spoke_at(record)
+    return any(
+        step.index >= spoken and not is_pleasantry(step.prompt) for step in counted_steps(record)
+    )
+
+
+def _user_spoke_at(record: Record) -> int:
+    if record.steps or not record.transcript:
+        return 0
+    return next((i for i, turn in enumerate(record.transcript) if turn.role == "user"), 0)
 
 
 def steps_from_transcript(turns: Sequence[Turn]) -> tuple[Step, ...]:

@@ -107,9 +107,6 @@ def _open(path: str, stack: ExitStack) -> tuple[BinaryIO, int | None]:
     if path == "-":
         return sys.stdin.buffer, None
     try:
-        stream = stack.enter_context(Path(path).open("rb"))
+        return stack.enter_context(Path(path).open("rb")), Path(path).stat().st_size
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from error
-    return stream, Path(path).stat().st_size
-
-

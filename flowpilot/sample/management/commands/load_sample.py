@@ -1,5 +1,6 @@
 """`manage.py load_sample`: the sample account, with people, published flows and worked sessions."""
 
+import os
 import secrets
 import sys
 from argparse import ArgumentParser
@@ -23,7 +24,8 @@ class Command(BaseCommand):
     help = f"Make the sample account {ACCOUNT_NAME}; its demo log-ins share the password in {PASSWORD_FILE.name}."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--count", type=int, default=DEFAULT_COUNT, help="sessions (default %(default)s)")
+        count = os.environ.get("SAMPLE_SESSIONS", str(DEFAULT_COUNT))
+        parser.add_argument("--count", type=int, default=count, help="sessions (default SAMPLE_SESSIONS, %(default)s)")
         parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
         parser.add_argument("--once", action="store_true", help="do nothing where the account is there already")
 
@@ -57,7 +59,7 @@ class Command(BaseCommand):
 def demo_password() -> str:
     """The demo log-ins' password: made once for this installation, so that no installation has a known one."""
     if not PASSWORD_FILE.exists():
-        PASSWORD_FILE.parent.mkdir(exist_ok=True)
+        PASSWORD_FILE.parent.mkdir(parents=True, exist_ok=True)
         PASSWORD_FILE.touch(mode=0o600)
         PASSWORD_FILE.write_text(secrets.token_urlsafe(9))
     return PASSWORD_FILE.read_text()

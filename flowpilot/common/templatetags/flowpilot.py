@@ -1,0 +1,214 @@
+"""What the templates ask for beside Django's own tags."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+# Label, URL name, the permission that opens it, what one does there.
+PLACES = (
+    ("Review", "admin:proposals_flowproposal_changelist", "proposals.view_flowproposal", "Decide what becomes a flow"),
+    ("Flows", "admin:flows_flow_changelist", "flows.view_flow", "Read the published flows"),
+    ("Sessions", "admin:ai_sessions_aisession_changelist", "ai_sessions.view_aisession", "Find and read sessions"),
+    ("Analytics", "analytics:overview", "analytics.view_metrics", "See what works and what does not"),
+    ("Analysis", "admin:proposals_analysisrun_changelist", "proposals.view_analysisrun", "Watch analysis at work"),
+    ("Set-up", "admin:index", "accounts.view_account", "Account, teams, members and keys"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    label: str
+    about: str
+    url: str
+    is_current: bool
+
+
+@register.simple_tag(takes_context=True)
+def places(context: template.Context) -> list[Place]:
+    """The places of the bar that the user's role needs; at most one is current."""
+    request = context.get("request")
+    user = getattr(request, "user", None)
+    if request is None or user is None or not user.is_active:
+        return []
+    allowed = [(label, about, reverse(name)) for label, name, perm, about in PLACES if user.has_perm(perm)]
+    # The longest address that the page stands under: the index is the start of all the others.
+    under = [url for _, _, url in allowed if request.path.startswith(url)]
+    current = max(under, key=len, default="")
+    return [Place(label, about, url, url == current) for label, about, url in allowed]
+
+
+@register.simple_tag
+def account_name(user: Any) -> str:
+    """The account a user works in, in words for those of none or several."""
+    names = [membership.account.name for membership in getattr(user, "active_memberships", [])]
+    if len(names) == 1:
+        return str(names[0])
+    return f"{len(names)} accounts" if names else "All accounts"
+
+
+@register.simple_tag
+def filter_choices(changelist: Any, parameter: str) -> list[dict[str, Any]]:
+    """The choices of one filter of a list page: `selected`, `query_string`, `display`; empty where it is absent."""
+    for spec in changelist.filter_specs:
+        if getattr(spec, "parameter_name", None) == parameter:
+            return list(spec.choices(changelist))
+    return []
+
+
+@register.filter
+def percent(share: float | None, digits: int = 0) -> str:
+    """0.8125 → "81 %", with a space that does not break; an en dash where there is no share."""
+    return "–" if share is None else f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
+def percent_interval(interval: tuple[float, float] | None) -> str:
+    """(0.79, 0.83) → "79–83 %"; empty where there is none."""
+    if interval is None:
+        return ""
+    low, high = interval
+    return f"{low * 100:.0f}–{high * 100:.0f}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
+def span(value: timedelta | None) -> str:
+    """A length of time in its two largest units: "18 min", "2 h 5 min", "3 d 4 h"; an en dash for None."""
+    if value is None:
+        return "–"
+    minutes = round(value.total_seconds() / 60)
+    if minutes < 1:
+        return "under a minute"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure against the one before: `sign` ▲, ▼ or =, and what it means in words."""
+
+    sign: str
+    text: str
+    is_better: bool | None = None
+
+
+@register.simple_tag
+def card_change(card: dict[str, Any]) -> Change | None:
+    """How a dashboard card moved against the period before; None where one of the two says too little."""
+    better_when_up = None if "count" in card else not card.get("less_is_better", False)
+    if "count" in card:
+        before = card["count_before"]
+        if not before:
+            return None
+        share = (card["count"] - before) / before
+        return _change(share * 100, "\N{NO-BREAK SPACE}%", better_when_up)
+    if "rate" in card:
+        rate, before = card["rate"], card["rate_before"]
+        if not (rate.is_enough and before.is_enough):
+            return None
+        return _change((rate.share - before.share) * 100, " points", better_when_up)
+    now, before = card["duration"], card["duration_before"]
+    if now is None or before is None:
+        return None
+    return _change((now - before).total_seconds() / 60, " min", better_when_up)
+
+
+def _change(difference: float, unit: str, better_when_up: bool | None) -> Change:
+    size = round(abs(difference))
+    if size == 0:
+        return Change("=", "as before")
+    up = difference > 0
+    better = None if better_when_up is None else up == better_when_up
+    return Change("▲" if up else "▼", f"{'up' if up else 'down'} {size}{unit}", better)
+
+
+@register.filter
+def graph_marks(diff: Any) -> dict[str, Any]:
+    """A FlowDiff as graph.js colours by it: ids of nodes, "node/option" for answers, and what was taken away."""
+    if diff is None:
+        return {}
+    return {
+        "addedNodes": [node.id for node in diff.added_nodes],
+        "changedNodes": sorted({change.node_id for change in diff.changed_nodes}),
+        "addedEdges": [f"{place.node_id}/{place.option.id}" for place in diff.added_options],
+        "changedEdges": [f"{change.node_id}/{change.after.id}" for change in diff.changed_options],
+        "removedNodes": [node.model_dump(mode="json") for node in diff.removed_nodes],
+        "removedEdges": [{"from": place.node_id, **place.option.model_dump()} for place in diff.removed_options],
+        "renamed": {renaming.before: renaming.after for renaming in diff.renamed_nodes},
+    }
+
+
+@register.simple_tag
+def share_trend(weeks: list[Any], tier: str) -> str:
+    """How a tier's share of the sessions moved from the first week to the last, as a sentence."""
+    shares = [(week.counts.get(tier, 0), sum(week.counts.values())) for week in weeks]
+    shares = [(count, total) for count, total in shares if total]
+    if len(shares) < 2:
+        return ""
+    (first, first_n), (last, last_n) = shares[0], shares[-1]
+    return f"from {percent(first / first_n)} in the first week to {percent(last / last_n)} in the last"
+
+
+SIGNS = {"resolution": "✓", "escalation": "↗", "action": "▸", "question": "?"}
+MARKS = {"added": ("+", "added"), "changed": ("~", "changed")}
+
+
+@register.simple_tag
+def outline_list(lines: Iterable[Any], diff: Any = None, evidence: Any = None) -> SafeString:
+    """An outline as a nested list. `evidence` is {node id: [[session id, line], …]} and gives counts."""
+    marks: dict[str, str] = {}
+    if diff is not None:
+        marks |= {change.node_id: "changed" for change in diff.changed_nodes}
+        marks |= {node.id: "added" for node in diff.added_nodes}
+    counts = {node: len({item[0] for item in places}) for node, places in (evidence or {}).items()}
+    return mark_safe("".join(_nested(lines, marks, counts)))  # noqa: S308 - every text in it is escaped
+
+
+def _nested(lines: Iterable[Any], marks: dict[str, str], counts: dict[str, int]) -> Iterator[str]:
+    depth = -1
+    for line in lines:
+        if line.depth > depth:
+            yield '<ul class="fp-outline">'  # the outline never goes down by more than one
+        else:
+            yield "</li>" + "</ul></li>" * (depth - line.depth)
+        depth = line.depth
+        yield _outline_item(line, marks.get(line.node_id, ""), counts.get(line.node_id, 0))
+    if depth >= 0:
+        yield "</li></ul>" * (depth + 1)
+
+
+def _outline_item(line: Any, mark: str, count: int) -> SafeString:
+    via = format_html('<span class="fp-via">{} → </span>', line.via_label) if line.via_label is not None else ""
+    sign, word = MARKS.get(mark, ("", ""))
+    marked = format_html('<span class="fp-mark fp-mark-{}">{} {}</span> ', word, sign, word) if word else ""
+    rests = format_html(' <span class="fp-quiet">· {} session{}</span>', count, "" if count == 1 else "s")
+    return format_html(
+        '<li data-node="{}"><span class="fp-node fp-kind-{}"><span class="fp-sign" aria-hidden="true">{}</span> '
+        "{}{}{}{}{}</span>",
+        line.node_id,
+        line.kind,
+        SIGNS.get(line.kind, ""),
+        marked,
+        via,
+        line.text,
+        format_html(' <span class="fp-quiet">({}{})</span>', line.kind, ", see above" if line.is_reference else ""),
+        rests if count and not line.is_reference else "",
+    )
+
+
+@register.filter
+def lines_of(text: str | None) -> SafeString:
+    """Text with its line breaks kept, escaped."""
+    return mark_safe(escape(text or "").replace("\n", "<br>"))  # noqa: S308 - escaped just here

@@ -1,0 +1,87 @@
+"""Where prompts stand in their sessions: what came before, how that was answered, what follows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from proposals.mining.steptable import StepTable
+from proposals.mining.text import all_stems, tfidf, unit_rows, word_features
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Rows are the u units of a step table; shares are of a unit's occurrences."""
+
+    before_yes: sparse.csr_matrix  # (u x u) share preceded by unit j, answered yes
+    before_no: sparse.csr_matrix
+    after: sparse.csr_matrix  # (u x u) share followed by unit j, other than a farewell
+    answers: Matrix  # (u x u) likeness of the answers that came before, by words and pairs
+    answer_words: Matrix  # (u x u) the same with glue words
+    starts: Matrix  # u, share of occurrences that begin a session
+    ends: Matrix  # ends one, but for a farewell
+
+    @classmethod
+    def of(cls, table: StepTable, farewell: NDArray[np.bool_]) -> "Context":
+        """`farewell`: the occurrences that are to count as the end of their session."""
+        size = len(table.prompts)
+        total = np.bincount(table.unit, minlength=size).astype(np.float32)
+        later = np.flatnonzero(table.before >= 0)
+        here, there = table.unit[later], table.unit[table.before[later]]
+        no = table.negative[table.before[later]]
+
+        def shares(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> sparse.csr_matrix:
+            ones = np.ones(len(rows), np.float32)
+            counts = sparse.csr_matrix((ones, (rows, columns)), shape=(size, size))
+            return sparse.csr_matrix(sparse.diags(1 / total) @ counts)
+
+        goes_on = ~farewell[later]
+        starting = np.bincount(table.unit[table.before < 0], minlength=size)
+        ends = (table.after < 0) | farewell[table.after]
+        ending = np.bincount(table.unit[ends], minlength=size)
+        return cls(
+            before_yes=shares(here[~no], there[~no]),
+            before_no=shares(here[no], there[no]),
+            after=shares(there[goes_on], here[goes_on]),
+            answers=_answers_before(table, word_features),
+            answer_words=_answers_before(table, all_stems),
+            starts=(starting / total).astype(np.float32),
+            ends=(ending / total).astype(np.float32),
+        )
+
+    def likeness(self, same: Matrix) -> dict[str, Matrix]:
+        """Likenesses (u x u) of contexts, given the chance that two units are one node."""
+        preceded = sandwich(self.before_yes + self.before_no, same)
+        return {
+            "preceded": preceded,
+            "before": sandwich(self.before_yes, same) + sandwich(self.before_no, same),
+            "answer": preceded * self.answers,
+            "answer_words": preceded * self.answer_words,
+            "after": sandwich(self.after, same),
+            "starts": np.outer(self.starts, self.starts),
+            "ends": np.outer(self.ends, self.ends),
+        }
+
+
+def _answers_before(table: StepTable, features: Callable[[str], list[str]]) -> Matrix:
+    """Likeness of the answers that were given just before each two units."""
+    said = [table.answers[before] if before >= 0 else "" for before in table.before]
+    rows = tfidf(said, features)
+    places = np.arange(len(table.unit))
+    shape = (len(table.prompts), len(table.unit))
+    total = sparse.csr_matrix((np.ones(len(places), np.float32), (table.unit, places)), shape=shape)
+    return products(unit_rows(sparse.csr_matrix(total @ rows)))
+
+
+def products(rows: sparse.csr_matrix) -> Matrix:
+    """rows @ rows.T, dense."""
+    return np.asarray((rows @ rows.T).toarray(), dtype=np.float32)
+
+
+def sandwich(shares: sparse.csr_matrix, same: Matrix) -> Matrix:
+    """shares @ same @ shares.T, dense."""
+    return np.asarray((shares @ (shares @ same).T).T, dtype=np.float32)

@@ -1,0 +1,105 @@
+"""Rows of two accounts, and of two teams of one, each with a word of its own in every text."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.utils import timezone
+
+from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
+from flowpilot.accounts.roles import Role
+from flowpilot.common.audit import audit_record
+from flowpilot.common.tenancy import TenantModel
+from proposals.models import AnalysisRun, FlowProposal, ProposalEvidence, SessionAnalysis
+from tests.factories import definition, make_flow, make_proposal, make_session
+
+# What names no thing of the account's: choices, and a hash.
+NO_TEXT_OF_ANYBODY = {"ApiKey.secret_hash"}
+
+
+@dataclass
+class Rows:
+    """One row of every kind, by the model's admin name such as `flows_flow`."""
+
+    word: str
+    by_name: dict[str, models.Model] = field(default_factory=dict)
+
+    def pk(self, name: str) -> int:
+        return int(self.by_name[name].pk)
+
+
+def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
+    """A row of every kind in `account`, with `word` in every text column; the rows that have a team are `team`'s."""
+    version = make_flow(account, title=f"{word} flow", definition=definition(question=f"{word}?"), note=word, team=team)
+    session = make_session(account, client=f"{word} client", team=team.name, title=word)
+    proposal = make_proposal(
+        account,
+        sessions=0,
+        title=word,
+        team=team,
+        source_session=session,
+        target_flow=version.flow,
+        base_version=version,
+        proposed_flow_data=definition(question=f"{word}?"),
+    )
+    ProposalEvidence.objects.create(account=account, proposal=proposal, session=session)
+    key = _make_key(account, word, member)
+    analysis = SessionAnalysis.objects.create(
+        account=account, session=session, state="failed", topic=proposal.topic, analyzed_at=timezone.now()
+    )
+    run = AnalysisRun.objects.create(account=account, lease_token=1)
+    event = audit_record(actor=member, action="seen", target=proposal)
+    rows = [account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run]
+    found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
+    stamp(account, word)
+    return found
+
+
+def _make_key(account: Account, word: str, member: User) -> ApiKey:
+    user = User.objects.create_user(f"key@{word.lower()}.test", full_name=word)
+    membership = Membership.objects.create(account=account, user=user, role=Role.SERVICE)
+    return ApiKey.objects.create(
+        account=account, name=word, prefix=word[:8], secret_hash="-", membership=membership, created_by=member
+    )
+
+
+def stamp(account: Account, word: str) -> None:
+    """Write `word` into every text column of every row of `account` that has not got it."""
+    for model in tenant_models():
+        for row in model._default_manager.filter(account=account):
+            missing = [f for f in text_fields(model) if word.lower() not in str(getattr(row, f.name)).lower()]
+            if missing:
+                values = {f.name: f"{word.lower()}@{word.lower()}.test"[: f.max_length] for f in missing}
+                model._default_manager.filter(pk=row.pk).update(**values)
+
+
+def tenant_models() -> list[type[models.Model]]:
+    return [model for model in apps.get_models() if issubclass(model, TenantModel)]
+
+
+def text_fields(model: type[models.Model]) -> list[Any]:
+    """The text columns that hold what people wrote."""
+    return [
+        f
+        for f in model._meta.concrete_fields
+        if isinstance(f, models.CharField | models.TextField)
+        and not f.choices
+        and f"{model.__name__}.{f.name}" not in NO_TEXT_OF_ANYBODY
+    ]
+
+
+def limited_member(account: Account, role: str, team: Team, email: str) -> User:
+    user = User.objects.create_user(email, full_name=email.partition("@")[0].title())
+    Membership.objects.create(account=account, user=user, role=role, team=team)
+    return user
+
+
+def other_team_rows(account: Account, word: str, member: User) -> FlowProposal:
+    """A session, its analysis, a proposal and its audit event of another team of `account`, marked by `word`."""
+    team = Team.objects.create(account=account, name=f"{word} team")
+    session = make_session(account, team=team.name, title=word, problem_summary=word, resolution_summary=word)
+    proposal = make_proposal(account, sessions=0, team=team, title=word, description=word, source_session=session)
+    SessionAnalysis.objects.create(account=account, session=session, state="failed", error=word)
+    audit_record(actor=member, action="seen", target=proposal, reason=word)
+    return proposal
