@@ -63,7 +63,7 @@ def detail_context(request: HttpRequest, proposal: FlowProposal) -> dict[str, An
         "definition": proposal.proposed_flow_data or None,
         "diff": diff,
         "outline": outline(proposal.proposed_flow_data) if proposal.proposed_flow_data else [],
-        "evidence": evidence[:EVIDENCE_SHOWN],
+        "evidence": list(evidence[:EVIDENCE_SHOWN]),
         "history": AuditEvent.objects.filter(
             account_id=proposal.account_id, object_type="proposals.flowproposal", object_id=proposal.pk
         ),

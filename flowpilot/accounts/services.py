@@ -1,6 +1,7 @@
 """What writes accounts: members and API keys."""
 
 import hashlib
+import re
 import secrets
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed
 
 KEY_MARK = "fp"
+KEY_TEXT = re.compile(rf"{KEY_MARK}_([0-9]{{1,18}})_([0-9a-f]{{8}})_([0-9a-f]{{64}})")
 
 
 def account_create(*, slug: str, name: str, time_zone: str = "UTC") -> Account:
@@ -141,12 +143,13 @@ def api_key_revoke(*, actor: User, key: ApiKey) -> None:
 
 def api_key_authenticate(text: str) -> ApiKey | None:
     """The usable key that `text` names, or None. Notes its use, at most once a minute."""
-    parts = text.split("_")
-    if len(parts) != 4 or parts[0] != KEY_MARK or not parts[1].isdecimal() or len(parts[1]) > 18:
+    match = KEY_TEXT.fullmatch(text)
+    if match is None:
         return None
+    account_id, prefix, secret = match.groups()
     keys: Any = ApiKey.objects.usable().select_related("membership__user", "account")
-    key: ApiKey | None = keys.filter(account=int(parts[1]), prefix=parts[2]).first()
-    if key is None or not secrets.compare_digest(key.secret_hash, _hash(parts[3])):
+    key: ApiKey | None = keys.filter(account=int(account_id), prefix=prefix).first()
+    if key is None or not secrets.compare_digest(key.secret_hash, _hash(secret)):
         return None
     now = timezone.now()
     if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:

@@ -1,7 +1,7 @@
 """Which topic a session belongs to: a flow's own, a known one, or a new one."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flowpilot.flows.models import Flow
@@ -29,18 +29,20 @@ class Place:
 
 def places_for(account_id: int, records: Sequence[Record], verdicts: Sequence[Verdict]) -> list[Place | None]:
     """A place for each session; None where there is nothing to learn. Reads only: `topic_save` writes."""
-    by_flow = {
-        flow_id: Place(topic_id, flow_id)
-        for topic_id, flow_id in Topic.objects.filter(account=account_id, flow__isnull=False).values_list("pk", "flow")
-    }
+    topics = {t.pk: Place(t.pk, t.flow_id) for t in Topic.objects.filter(account=account_id).only("flow_id")}
+    by_flow = {place.flow_id: place for place in topics.values() if place.flow_id is not None}
+    samples = {topics[pk]: sample for pk, sample in _samples(account_id).items() if pk in topics}
     places: list[Place | None] = [None] * len(records)
     homeless = []
-    for at, verdict in enumerate(verdicts):
+    for at, (record, verdict) in enumerate(zip(records, verdicts, strict=True)):
         if verdict.flow_id is not None:
-            places[at] = by_flow.setdefault(verdict.flow_id, Place(flow_id=verdict.flow_id))
+            place = by_flow.setdefault(verdict.flow_id, Place(flow_id=verdict.flow_id))
+            places[at] = place
+            if len(sample := samples.setdefault(place, [])) < SAMPLE:
+                sample.append(record)
         elif verdict.outcome == SessionAnalysis.Outcome.NO_FLOW:
             homeless.append(at)
-    found = _places_of_strangers(account_id, [records[at] for at in homeless])
+    found = _places_of_strangers([records[at] for at in homeless], samples)
     for at, place in zip(homeless, found, strict=True):
         places[at] = place
     return places
@@ -57,15 +59,15 @@ def topic_save(account_id: int, place: Place) -> int:
     return place.topic_id
 
 
-def _places_of_strangers(account_id: int, records: Sequence[Record]) -> list[Place]:
-    """Known topics first; the rest are grouped among themselves into new ones."""
+def _places_of_strangers(records: Sequence[Record], samples: Mapping[Place, Sequence[Record]]) -> list[Place]:
+    """Known topics first; the rest are grouped among themselves into new ones.
+
+    Topics of published flows are known too: a session that no replay recognised may still be one of theirs, and must
+    not become a second flow for the same problem.
+    """
     if not records:
         return []
-    known: dict[int, Place] = {}
-    found: dict[int, Place] = {}
-    for at, (topic_id, _) in enumerate(TopicIndex(_samples(account_id)).assign(records)):
-        if topic_id is not None:
-            found[at] = known.setdefault(topic_id, Place(topic_id))
+    found = {at: place for at, (place, _) in enumerate(TopicIndex(samples).assign(records)) if place is not None}
     strangers = [at for at in range(len(records)) if at not in found]
     for group in group_topics([records[at] for at in strangers]):
         members = [records[strangers[i]] for i in group]
@@ -76,8 +78,8 @@ def _places_of_strangers(account_id: int, records: Sequence[Record]) -> list[Pla
 
 
 def _samples(account_id: int) -> dict[int, list[Record]]:
-    """The newest sessions of each topic that has no flow yet: a topic with one is found through its flow."""
-    analyses = SessionAnalysis.objects.filter(account=account_id, topic__isnull=False, topic__flow__isnull=True)
+    """The newest sessions of each topic."""
+    analyses = SessionAnalysis.objects.filter(account=account_id, topic__isnull=False)
     wanted: dict[int, list[int]] = defaultdict(list)
     for topic_id, session_id in analyses.order_by("topic", "-session").values_list("topic", "session"):
         if len(wanted[topic_id]) < SAMPLE:

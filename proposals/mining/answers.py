@@ -18,6 +18,7 @@ from proposals.mining.text import negations, stem, stems, unit_rows, words
 AnswerExample = tuple[str, bool]  # what was said, and whether it said no to its question
 
 RIDGE = 0.5
+LIKE_EXAMPLE = 0.5  # share of an example's words that an answer outside the shown options must hold
 MARGIN = 0.02  # between the best two options (scores -1..1) below which an answer stays unread
 
 
@@ -37,13 +38,13 @@ class AnswerReader:
         for option_id, said in known.items():
             for text, negative in said:
                 self._seen.setdefault((fold(text), negative), Counter())[option_id] += 1
+        self._texts = {i: [self._labels[i], *(text for text, _ in said)] for i, said in known.items()}
         self._learned = _Ridge(known, self._labels) if all(known.values()) else None
 
     def read(self, step: Step) -> str | None:
         """The id of the option that the step's answer picks, or None if it cannot be told."""
         if step.options and not step.selected_option and step.kind == "question":
-            # The options were shown and none was picked: an answer that the flow does not know.
-            return None
+            return self._not_shown(step)
         if not step.answer:
             return self._ids[0] if len(self._ids) == 1 and step.kind != "question" else None
         exact = self._exact(step)
@@ -71,6 +72,18 @@ class AnswerReader:
                 if not others or others[0][1] < times:
                     return best
         return None
+
+    def _not_shown(self, step: Step) -> str | None:
+        """Options were shown and none was picked: only one that was not shown yet can be meant."""
+        shown = {fold(label) for label in step.options}
+        said = set(stems(step.answer))
+        scores = {
+            option_id: max((_overlap(said, set(stems(text))) for text in self._texts[option_id]), default=0.0)
+            for option_id, label in self._labels.items()
+            if fold(label) not in shown
+        }
+        best = max(scores, key=scores.__getitem__, default=None)
+        return best if best is not None and scores[best] >= LIKE_EXAMPLE else None
 
     def _only_fits(self, step: Step) -> bool:
         """Whether the one option may stand: not if another was picked, nor for the opposite."""

@@ -11,6 +11,7 @@ from proposals.mining.transcript import is_pleasantry
 FEW_SESSIONS = 8  # below this, what was seen once is kept
 MIN_SHARE = 0.015  # of a node's answers that a branch needs
 SKIP_SHARE = 0.4  # a -> c beside a -> b -> c is a skipped step if it is this rare beside a -> b
+CHOSEN_SHARE = 0.1  # of a farewell that is a choice makes it a step
 MAX_DEPTH = 45
 MAX_NODES = 400
 
@@ -86,7 +87,7 @@ def idle_farewells(walks: Sequence[Sequence[Visit]]) -> set[int]:
         if is_choice or sum(asks[node]) > 0.5 * len(asks[node]):
             for next_node in farewells & set(after):
                 chosen[next_node] += after[next_node]
-    return {node for node in farewells if chosen[node] < 0.5 * total[node]}
+    return {node for node in farewells if chosen[node] < CHOSEN_SHARE * total[node]}
 
 
 def _count(walks: Iterable[Sequence[Visit]]) -> dict[int, dict[int, list[Visit]]]:

@@ -13,12 +13,14 @@ from proposals.mining.definition import DefinitionBuilder, Place
 from proposals.mining.examples import FlowExamples
 from proposals.mining.masking import Masker
 from proposals.mining.nodes import group_units
-from proposals.mining.records import Record
+from proposals.mining.placing import Placer
+from proposals.mining.records import Record, Step
 from proposals.mining.steptable import StepTable, table_of
 from proposals.mining.topics import group_topics
 from proposals.mining.transcript import counted_steps, has_substance, problem_of
 from proposals.mining.wording import title_from
 
+MOST_WORDINGS = 900  # prompts compared pair by pair
 IDLE_SHARE = 0.5  # of the farewells; with more of them idle, none counts when nodes are grouped
 
 
@@ -51,11 +53,7 @@ def mine(records: Sequence[Record]) -> list[MinedFlow]:
 def mine_topic(records: Sequence[Record]) -> MinedFlow | None:
     """The flow of records that are of one topic; None if no record has a step that counts."""
     sessions = [counted_steps(record) for record in records]
-    table = table_of(sessions)
-    if not table.steps:
-        return None
-    walks = _walks(table)
-    branches = branches_of(walks)
+    branches = branches_of(_walks(sessions))
     if branches is None:
         return None
     masker = Masker(records)
@@ -77,28 +75,56 @@ def mine_topic(records: Sequence[Record]) -> MinedFlow | None:
     )
 
 
-def _walks(table: StepTable) -> list[list[Visit]]:
-    """Each session's visits to nodes.
+def _walks(sessions: Sequence[Sequence[Step]]) -> list[list[Visit]]:
+    """Each session's visits to nodes. Nodes are found in a sample if the sessions are many."""
+    sample = _sample(sessions)
+    table = table_of([sessions[i] for i in sample])
+    if not table.steps:
+        return []
+    nodes = _nodes(table)
+    placed: list[list[tuple[int, Step]]] = [[] for _ in sessions]
+    for node, row, step in zip(nodes.tolist(), table.session, table.steps, strict=True):
+        placed[sample[row]].append((node, step))
+    if len(sample) < len(sessions):
+        chosen = set(sample)
+        rest = [i for i in range(len(sessions)) if i not in chosen]
+        found = Placer(table, nodes).place([sessions[i] for i in rest])
+        for i, walk in zip(rest, found, strict=True):
+            placed[i] = walk
+    return [[Visit(node, i, step) for node, step in walk] for i, walk in enumerate(placed)]
+
+
+def _sample(sessions: Sequence[Sequence[Step]]) -> list[int]:
+    """Places of sessions, spread evenly, that hold at most MOST_WORDINGS different prompts."""
+    total = len({step.prompt for session in sessions for step in session})
+    if total <= MOST_WORDINGS:
+        return list(range(len(sessions)))
+    wordings: set[str] = set()
+    chosen = []
+    for i in np.random.default_rng(0).permutation(len(sessions)):
+        wordings.update(step.prompt for step in sessions[i])
+        if len(wordings) > MOST_WORDINGS and chosen:
+            break
+        chosen.append(int(i))
+    return sorted(chosen)
+
+
+def _nodes(table: StepTable) -> NDArray[np.int64]:
+    """The node of each occurrence.
 
     Farewells that lead nowhere tell nothing about what came before them, so at first they only
     mark ends; where they turn out to be real choices, nodes are grouped again with them as steps.
     """
     farewell = table.farewells()
     nodes = group_units(table, farewell)[table.unit]
-    walks = _visits(table, nodes)
     if farewell.any():
+        walks: list[list[Visit]] = [[] for _ in range(table.sessions)]
+        for node, session, step in zip(nodes.tolist(), table.session, table.steps, strict=True):
+            walks[session].append(Visit(node, int(session), step))
         idle = idle_farewells(walks)
         if np.mean([node in idle for node in nodes[farewell]]) < IDLE_SHARE:
-            nodes = group_units(table, np.zeros_like(farewell))[table.unit]
-            walks = _visits(table, nodes)
-    return walks
-
-
-def _visits(table: StepTable, nodes: NDArray[np.int64]) -> list[list[Visit]]:
-    walks: list[list[Visit]] = [[] for _ in range(table.sessions)]
-    for node, session, step in zip(nodes, table.session, table.steps, strict=True):
-        walks[session].append(Visit(int(node), int(session), step))
-    return walks
+            return group_units(table, np.zeros_like(farewell))[table.unit]
+    return nodes
 
 
 def _description(records: Sequence[Record]) -> str:

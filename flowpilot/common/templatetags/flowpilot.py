@@ -118,7 +118,7 @@ def card_change(card: dict[str, Any]) -> Change | None:
         rate, before = card["rate"], card["rate_before"]
         if not (rate.is_enough and before.is_enough):
             return None
-        return _change((rate.share - before.share) * 100, " points", better_when_up)
+        return _change((rate.share - before.share) * 100, " point", better_when_up)
     now, before = card["duration"], card["duration_before"]
     if now is None or before is None:
         return None
@@ -129,6 +129,8 @@ def _change(difference: float, unit: str, better_when_up: bool | None) -> Change
     size = round(abs(difference))
     if size == 0:
         return Change("=", "as before")
+    if unit == " point" and size > 1:
+        unit = " points"
     up = difference > 0
     better = None if better_when_up is None else up == better_when_up
     return Change("▲" if up else "▼", f"{'up' if up else 'down'} {size}{unit}", better)
@@ -145,7 +147,10 @@ def graph_marks(diff: Any) -> dict[str, Any]:
         "addedEdges": [f"{place.node_id}/{place.option.id}" for place in diff.added_options],
         "changedEdges": [f"{change.node_id}/{change.after.id}" for change in diff.changed_options],
         "removedNodes": [node.model_dump(mode="json") for node in diff.removed_nodes],
-        "removedEdges": [{"from": place.node_id, **place.option.model_dump()} for place in diff.removed_options],
+        "removedEdges": [
+            *({"from": place.node_id, **place.option.model_dump()} for place in diff.removed_options),
+            *({"from": change.node_id, **change.before.model_dump()} for change in diff.retargeted_options),
+        ],
         "renamed": {renaming.before: renaming.after for renaming in diff.renamed_nodes},
     }
 

@@ -18,6 +18,7 @@
   // Forms of choices that only ask for another view of the same page need no button.
   for (const form of document.querySelectorAll("form[data-submit-on-change]")) {
     form.addEventListener("change", () => form.requestSubmit());
+    form.querySelector("button").hidden = true;
   }
 
   // On a phone the filters start closed, so that the end of the page is near.

@@ -5,11 +5,11 @@
 "use strict";
 {
   const SVG = "http://www.w3.org/2000/svg";
-  const NODE_WIDTH = 210;
+  const NODE_WIDTH = 184;
   const PADDING = 12;
   const LINE = 17;
   const MAX_LINES = 5;
-  const LABEL_WIDTH = 150;
+  const LABEL_WIDTH = 124;
   const LEAST_FIT = 0.62; // smaller than this nobody reads it: scroll instead
   const SIGNS = { resolution: "✓ ", escalation: "↗ " };
   const MARK_SIGNS = { added: "+ ", removed: "− ", changed: "~ " };
@@ -90,7 +90,7 @@
 
   const place = ({ nodes, edges }, font, smallFont) => {
     const graph = new dagre.graphlib.Graph({ multigraph: true });
-    graph.setGraph({ rankdir: "TB", nodesep: 26, ranksep: 30, marginx: 8, marginy: 8 });
+    graph.setGraph({ rankdir: "TB", nodesep: 18, ranksep: 28, marginx: 8, marginy: 8 });
     graph.setDefaultEdgeLabel(() => ({}));
     for (const node of nodes) {
       const lines = wrap((MARK_SIGNS[node.mark] || "") + (SIGNS[node.kind] || "") + node.text, NODE_WIDTH - 2 * PADDING, font);
@@ -222,7 +222,7 @@
     return shapes;
   };
 
-  const zoomButtons = (view, svg, size, root) => {
+  const zoomButtons = (view, svg, size, first) => {
     let scale = 1;
     const apply = (wanted, keepCentre = true) => {
       const ratio = (view.scrollLeft + view.clientWidth / 2) / Math.max(1, size.width * scale);
@@ -249,7 +249,7 @@
       bar.append(button);
     }
     apply(Math.min(1, Math.max(LEAST_FIT, whole())), false);
-    view.scrollLeft = root.x * scale - view.clientWidth / 2;
+    view.scrollLeft = first.x * scale - view.clientWidth / 2;
     return bar;
   };
 
@@ -275,14 +275,15 @@
     const definition = readJson(host.dataset.definition);
     if (!definition || !definition.nodes || !definition.nodes.length) return;
     const family = getComputedStyle(host).fontFamily;
-    const graph = place(collect(definition, readJson(host.dataset.marks) || {}), `13px ${family}`, `12px ${family}`);
+    const marks = readJson(host.dataset.marks) || {};
+    const graph = place(collect(definition, marks), `13px ${family}`, `12px ${family}`);
     drawn += 1;
     const svg = drawAll(graph, host.dataset.label || "Graph of the flow", `fp-arrow-${drawn}`);
     const view = document.createElement("div");
     view.className = "fp-graph-view";
     view.append(svg);
     host.append(view);
-    host.prepend(zoomButtons(view, svg, graph.graph(), graph.node(definition.root)));
+    host.prepend(zoomButtons(view, svg, graph.graph(), graph.node((marks.addedNodes || [])[0] || definition.root)));
     const choose = (id) => {
       for (const [other, shape] of shapes) {
         shape.classList.toggle("fp-chosen", other === id);

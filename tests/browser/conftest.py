@@ -1,0 +1,165 @@
+"""A real browser on a live server. Whatever a page complains about fails the test that opened it."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from flowpilot.accounts.models import User
+from flowpilot.flows.diff import diff_definitions
+from flowpilot.flows.services import flow_version_publish
+from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
+from sessions.models import AISession
+from tests.conftest import Cast
+from tests.factories import definition, make_flow, make_proposal, make_session
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    # Playwright's loop runs in this thread, which Django takes for asynchronous code; nothing here is.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: Any) -> Iterator[OpenPage]:
+    """`open_page("/admin/", user=alice)` gives the page; `theme`, `width` and `script` say how it is seen."""
+    problems: list[str] = []
+    contexts = []
+
+    def open_one(
+        path: str, user: User | None = None, theme: Any = "light", width: int = 1280, script: bool = True
+    ) -> Page:
+        context = browser.new_context(
+            base_url=live_server.url,
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            java_script_enabled=script,
+        )
+        contexts.append(context)
+        if user is not None:
+            context.add_cookies([{"name": "sessionid", "value": _session_key(user), "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        _watch(page, live_server.url, problems)
+        page.goto(path)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def _session_key(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
+
+
+def _watch(page: Page, own_url: str, problems: list[str]) -> None:
+    """Note console errors (a refusal by the Content-Security-Policy is one), exceptions and requests elsewhere."""
+    own = urlsplit(own_url).netloc
+
+    def on_request(request: Any) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in {"http", "https", "ws", "wss"} and parts.netloc != own:
+            problems.append(f"{page.url} asks {parts.netloc}")
+
+    page.on("request", on_request)
+    page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
+    page.on(
+        "console", lambda message: problems.append(f"{page.url}: {message.text}") if message.type == "error" else None
+    )
+
+
+@pytest.fixture
+def session(cast: Cast) -> AISession:
+    """A session with steps of its own words, analysed."""
+    found = make_session(cast.account, external_id="CW-1", resolution_summary="The router was restarted")
+    SessionAnalysis.objects.create(account=cast.account, session=found, state="done", outcome="followed", attempts=1)
+    return found
+
+
+@pytest.fixture
+def new_flow(cast: Cast) -> FlowProposal:
+    proposal = make_proposal(cast.account, sessions=7, title="VPN drops at noon", masked=["host name"])
+    first = proposal.supporting_sessions.earliest("pk")
+    proposal.node_evidence = {"n1": [[first.pk, 0]]}
+    proposal.save()
+    return proposal
+
+
+@pytest.fixture
+def change(cast: Cast) -> FlowProposal:
+    """One answer and its two steps more than the published flow."""
+    base = make_flow(cast.account, title="Printing")
+    proposed = definition()
+    proposed["nodes"][0]["options"].append({"id": "o3", "label": "Only at home", "next": "n5"})
+    proposed["nodes"] += [
+        {"id": "n5", "kind": "action", "text": "Switch the VPN profile", "options": [{"id": "o1", "label": "Done", "next": "n6"}]},
+        {"id": "n6", "kind": "resolution", "text": "The other profile works"},
+    ]  # fmt: skip
+    return make_proposal(
+        cast.account,
+        sessions=2,
+        title="Printing from home",
+        proposal_type=FlowProposal.Type.BRANCH_ADDITION,
+        target_flow=base.flow,
+        base_version=base,
+        proposed_flow_data=proposed,
+        proposed_diff=diff_definitions(base.definition, proposed).to_json(),
+    )
+
+
+@pytest.fixture
+def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowProposal) -> dict[str, str]:
+    """Every kind of page that has a template of ours, by name, with something on it."""
+    assert change.target_flow is not None
+    flow_version_publish(
+        actor=cast.alice,
+        flow=change.target_flow,
+        base_number=1,
+        definition=definition("Is the printer on?"),
+        note="Clearer",
+    )
+    told = make_session(
+        cast.account,
+        steps=None,
+        transcript=[{"role": "user", "text": "No VPN\nsince noon"}, {"role": "agent", "text": "Is the router on?"}],
+    )
+    AnalysisRun.objects.create(account=cast.account, owner="worker-1", lease_token=1, status="done", sessions_done=3)
+    proposals = "/admin/proposals/flowproposal/"
+    return {
+        "set-up": "/admin/",
+        "queue": proposals,
+        "empty queue": f"{proposals}?status=rejected",
+        "new flow": f"{proposals}{new_flow.pk}/change/",
+        "change": f"{proposals}{change.pk}/change/",
+        "editor": f"{proposals}{change.pk}/decide/",
+        "analysis": "/admin/proposals/analysisrun/",
+        "flows": "/admin/flows/flow/",
+        "flow": f"/admin/flows/flow/{change.target_flow.pk}/change/?version=1",
+        "sessions": "/admin/ai_sessions/aisession/",
+        "session": f"/admin/ai_sessions/aisession/{session.pk}/change/",
+        "transcript": f"/admin/ai_sessions/aisession/{told.pk}/change/",
+        "overview": "/admin/analytics/",
+        "teams": "/admin/accounts/team/",
+        "new member": "/admin/accounts/membership/add/",
+    }
