@@ -15,11 +15,13 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except OperationalError as error:
         sys.exit(
-            f"PostgreSQL: {str(error).strip()}\nStart FlowPilot with `make run` in another terminal, run this command by "
-            "`python -m flowpilot.embedded python manage.py …`, or set DATABASE_URL to your server."
+            f"PostgreSQL: {str(error).strip()}\nStart FlowPilot with `make run` in another terminal, run this command "
+            "by `python -m flowpilot.embedded python manage.py …`, or set DATABASE_URL to your server."
         )
     except RedisConnectionError as error:
-        sys.exit(f"Redis: {error}\nStart FlowPilot with `make run` in another terminal, or set REDIS_URL to your server.")
+        sys.exit(
+            f"Redis: {error}\nStart FlowPilot with `make run` in another terminal, or set REDIS_URL to your server."
+        )
 
 
 if __name__ == "__main__":

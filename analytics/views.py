@@ -33,7 +33,8 @@ def _overview(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": "Overview",
-        "form": form,
+        # With the period that holds where the address names none.
+        "form": ScopeForm(request.user, {**request.GET.dict(), "days": scope.days}),
         "scope": scope,
         "cards": _cards(scope),
         "tiers": _tiers(scope),

@@ -21,6 +21,8 @@ urlpatterns = [
     path("metrics/summary/", MetricsSummaryView.as_view(), name="metrics-summary"),
     path("definition-schema/", DefinitionSchemaView.as_view(), name="definition-schema"),
     path("schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema", permission_classes=[AllowAny]), name="docs"),
+    path(
+        "docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema", permission_classes=[AllowAny]), name="docs"
+    ),
     *router.urls,
 ]

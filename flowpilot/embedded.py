@@ -51,9 +51,11 @@ def main(argv: list[str] | None = None) -> int:
     # `kill` of the supervisor must stop the servers too: leave through the `finally` blocks.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        with _folder(options.dir, temporary=options.temporary) as folder:
-            with servers(folder, temporary=options.temporary) as urls:
-                return _run(options.command, {**os.environ, **urls, "VAR_DIR": str(folder)})
+        with (
+            _folder(options.dir, temporary=options.temporary) as folder,
+            servers(folder, temporary=options.temporary) as urls,
+        ):
+            return _run(options.command, {**os.environ, **urls, "VAR_DIR": str(folder)})
     except EmbeddedError as error:
         print(f"flowpilot.embedded: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -204,7 +206,7 @@ def _start_redis(data: Path, socket: Path) -> subprocess.Popen[bytes]:
     }
     command = [_redis_executable(), *(word for pair in arguments.items() for word in pair)]
     # Its own session: Ctrl-C goes to the command first, and the servers stop after it.
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
 
 
 def _redis_executable() -> str:
@@ -257,7 +259,7 @@ def _shut_down(client: "object") -> None:
 def _run(command: list[str], environment: Mapping[str, str]) -> int:
     """Run to the end; an interrupt from the keyboard reaches the command itself, which ends by it."""
     try:
-        process = subprocess.Popen(command, env=dict(environment))
+        process = subprocess.Popen(command, env=dict(environment))  # noqa: S603  # running it is the whole purpose
     except OSError as error:
         raise EmbeddedError(f"cannot run {command[0]}: {error.strerror}") from error
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -230,9 +230,9 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# --- What FlowPilot itself may be told ----------------------------------------------------------------------------------
+# --- Analysis ---------------------------------------------------------------------------------------------------------
 
-ANALYSIS_BATCH_SIZE = env.int("ANALYSIS_BATCH_SIZE", default=500)
+ANALYSIS_BATCH_SIZE = env.int("ANALYSIS_BATCH_SIZE", default=2_000)
 ANALYSIS_LEASE = timedelta(seconds=env.int("ANALYSIS_LEASE_SECONDS", default=120))
 ANALYSIS_MAX_ATTEMPTS = env.int("ANALYSIS_MAX_ATTEMPTS", default=5)
 

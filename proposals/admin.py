@@ -40,7 +40,7 @@ class FlowProposalAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Proposal", ordering="title")
     def name(self, obj: FlowProposal) -> SafeString:
-        about = " · ".join(filter(None, [obj.problem_domain, obj.target_flow and f"changes {obj.target_flow}"]))
+        about = " · ".join(filter(None, [obj.problem_domain, f"changes {obj.target_flow}" if obj.target_flow else ""]))
         return format_html('{}<span class="fp-sub">{}</span>', obj.title, about or "No domain")
 
     @admin.display(description="Type", ordering="proposal_type")

@@ -16,7 +16,7 @@ from sessions.models import Tier
 
 
 class FlowProposalListSerializer(serializers.ModelSerializer):
-    account = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    account = serializers.CharField(source="account.slug")
     team = serializers.CharField(source="team.name", default=None, allow_null=True)
     tier = serializers.ChoiceField(choices=Tier.choices)
     base_version = serializers.IntegerField(source="base_version.number", default=None, allow_null=True)
@@ -31,7 +31,9 @@ class FlowProposalListSerializer(serializers.ModelSerializer):
 
 
 class FlowProposalSerializer(FlowProposalListSerializer):
-    supporting_session_ids = serializers.PrimaryKeyRelatedField(source="supporting_sessions", many=True, read_only=True)
+    supporting_session_ids: Any = serializers.PrimaryKeyRelatedField(
+        source="supporting_sessions", many=True, read_only=True
+    )
 
     class Meta(FlowProposalListSerializer.Meta):
         fields = [
@@ -54,7 +56,7 @@ class PublishSerializer(DecisionSerializer):
     title = serializers.CharField(required=False, max_length=200)
 
 
-DECISION = {
+DECISION: dict[str, Any] = {
     "responses": {
         200: FlowProposalSerializer,
         **dict.fromkeys((400, 403, 404, 409), ErrorSerializer),

@@ -69,7 +69,7 @@ def proposal_dismiss(*, actor: User, proposal_id: int, revision: int, notes: str
 
 
 def proposal_reject(*, actor: User, proposal_id: int, revision: int, notes: str) -> FlowProposal:
-    """Refuse a proposal for its quality, with the reason. Raises InvalidInput without one, NotFound, NotAllowed, Conflict."""
+    """Refuse a proposal for its quality. Raises InvalidInput without a reason, NotFound, NotAllowed, Conflict."""
     if not notes.strip():
         raise InvalidInput("say why it is rejected: analysis and your colleagues learn from the reason")
     return _decide(actor, proposal_id, revision, notes, lambda _: Status.REJECTED)

@@ -130,7 +130,12 @@ def make_change(account: Account, **fields: Any) -> FlowProposal:
 
 def add_step(session: AISession, prompt: str, at: datetime | None = None) -> SessionStep:
     return SessionStep.objects.create(
-        account_id=session.account_id, session=session, position=session.steps.count(), kind="question", prompt=prompt, at=at
+        account_id=session.account_id,
+        session=session,
+        position=session.steps.count(),
+        kind="question",
+        prompt=prompt,
+        at=at,
     )
 
 

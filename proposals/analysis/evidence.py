@@ -40,6 +40,7 @@ def evidence_count(proposal: FlowProposal) -> None:
     proposal.first_seen_at, proposal.last_seen_at = counts["first"], counts["last"]
     proposal.save(
         update_fields=[
-            "supporting_session_count", "client_count", "technician_count", "first_seen_at", "last_seen_at", "updated_at",
+            "supporting_session_count", "client_count", "technician_count", "first_seen_at", "last_seen_at",
+            "updated_at",
         ]
     )  # fmt: skip

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from proposals.analysis.load import PublishedFlows
 from proposals.mining.change import answered_dead_end
-from proposals.mining.engine import counted_steps
 from proposals.mining.records import Record
 from proposals.mining.replay import Replay
+from proposals.mining.transcript import counted_steps
 from proposals.models import SessionAnalysis
 
 Outcome = SessionAnalysis.Outcome

@@ -178,7 +178,9 @@ def _fill(proposal: FlowProposal, draft: _Draft) -> None:
     proposal.description = draft.description
     proposal.proposed_flow_data = draft.definition
     proposal.proposed_diff = draft.diff.to_json() if draft.diff else {}
-    proposal.node_evidence = {node: [[int(key), at] for key, at in places] for node, places in draft.node_evidence.items()}
+    proposal.node_evidence = {
+        node: [[int(key), at] for key, at in places] for node, places in draft.node_evidence.items()
+    }
     proposal.examples = draft.examples
     proposal.masked = draft.masked
     proposal.confidence_score = draft.confidence
@@ -187,5 +189,3 @@ def _fill(proposal: FlowProposal, draft: _Draft) -> None:
     proposal.problem_domain = domains.most_common(1)[0][0] if domains else ""
     proposal.team_id = teams.pop() if len(teams) == 1 else None
     proposal.source_session = sessions[0] if sessions else None
-
-

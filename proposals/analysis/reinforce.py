@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from flowpilot.flows.models import FlowVersion
 from proposals.analysis.evidence import evidence_add
@@ -21,13 +22,14 @@ def reinforcements_update(account_id: int, analyses: Sequence[SessionAnalysis]) 
 
 def _record(account_id: int, version_id: int, first: SessionAnalysis) -> FlowProposal:
     version = FlowVersion.objects.select_related("flow").get(pk=version_id)
+    topic: Any = first.topic  # every session that followed a flow is of that flow's topic
     record, _ = FlowProposal.objects.get_or_create(
         account_id=account_id,
         base_version=version,
         proposal_type=FlowProposal.Type.AUTO_REINFORCED,
         defaults={
             "status": FlowProposal.Status.AUTO_REINFORCED,
-            "topic_id": first.topic_id,
+            "topic": topic,
             "team": version.flow.team,
             "source_session_id": first.session_id,
             "target_flow": version.flow,

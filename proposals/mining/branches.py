@@ -5,24 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from proposals.mining.records import Step
+from proposals.mining.detours import without_detours
+from proposals.mining.steptable import fold
 from proposals.mining.transcript import is_pleasantry
+from proposals.mining.visits import Visit
 
 FEW_SESSIONS = 8  # below this, what was seen once is kept
+RIVAL_VISITS = 4  # visits by the same answer that make a second way on...
+RIVAL_SHARE = 0.5  # ...if there are so many for each one of the first way
+START_SHARE = 0.04  # of the sessions that must begin at a further start
 MIN_SHARE = 0.015  # of a node's answers that a branch needs
 SKIP_SHARE = 0.4  # a -> c beside a -> b -> c is a skipped step if it is this rare beside a -> b
 CHOSEN_SHARE = 0.1  # of a farewell that is a choice makes it a step
 MAX_DEPTH = 45
 MAX_NODES = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A session's step at a node."""
-
-    node: int
-    session: int  # place of the record
-    step: Step
 
 
 @dataclass
@@ -38,14 +34,13 @@ class Branches:
 
 def branches_of(walks: Sequence[Sequence[Visit]]) -> Branches | None:
     """The branches that the walks (one a session) support; None where nothing was asked."""
-    walks = [_straight(walk) for walk in walks if walk]
+    walks = without_detours([_straight(walk) for walk in walks if walk])
     idle = idle_farewells(walks)
     walks = [[visit for place, visit in enumerate(walk) if not place or visit.node not in idle] for walk in walks]
     if not walks:
         return None
     few = len(walks) < FEW_SESSIONS
-    counted = _count(walks)
-    kept = _supported(counted, 1 if few else 2)
+    kept = _supported(_told_apart(_count(walks)), 1 if few else 2)
     kept = _without_skips(kept) if not few else kept
     edges = _acyclic(kept)
     starts = Counter(walk[0].node for walk in walks)
@@ -96,6 +91,36 @@ def _count(walks: Iterable[Sequence[Visit]]) -> dict[int, dict[int, list[Visit]]
         for here, there in pairwise(walk):
             edges[here.node][there.node].append(here)
     return edges
+
+
+def _told_apart(
+    edges: Mapping[int, Mapping[int, list[Visit]]],
+) -> dict[int, dict[int, list[Visit]]]:
+    """Each way on with the visits whose answer tells it from the node's other ways.
+
+    The same answer word for word belongs to the way it mostly led to, unless it was nearly as
+    often the other; no answer at all tells nothing where most visits have one.
+    """
+    apart = {}
+    for node, branches in edges.items():
+        led = Counter((fold(visit.step.answer), child) for child, visits in branches.items() for visit in visits)
+        most = Counter[str]()
+        for (answer, _), times in led.items():
+            most[answer] = max(most[answer], times)
+        total = sum(led.values())
+        silent = sum(times for (answer, _), times in led.items() if not answer)
+        apart[node] = {
+            child: [visit for visit in visits if _tells(led, most, fold(visit.step.answer), child, 2 * silent < total)]
+            for child, visits in branches.items()
+        }
+    return apart
+
+
+def _tells(led: Counter[tuple[str, int]], most: Counter[str], answer: str, child: int, spoken: bool) -> bool:
+    times = led[answer, child]
+    if not answer:
+        return not spoken
+    return times == most[answer] or (times >= RIVAL_VISITS and times >= RIVAL_SHARE * most[answer])
 
 
 def _supported(edges: Mapping[int, Mapping[int, list[Visit]]], least: int) -> dict[int, dict[int, list[Visit]]]:
@@ -156,15 +181,13 @@ def _rooted(
 ) -> Branches:
     """Start where most sessions can be followed from, and keep what is reached."""
     ways = {node: reachable(edges, node) for node in starts}
-    root = max(
-        starts,
-        key=lambda node: (sum(starts[other] for other in ways[node] if other in starts),
-                          starts[node], -node),
-    )  # fmt: skip
-    found = set(ways[root])
+    root = _root(edges, starts, ways)
+    found = set(reachable(edges, root))
     others = []
+    needed = max(least, START_SHARE * len(walks))
     for node, times in sorted(starts.items(), key=lambda item: (-item[1], item[0])):
-        if node not in found and times >= least:
+        leads_in = ways[node] - {node} <= found and len(ways[node]) > 1
+        if node not in found and times >= needed and not leads_in:
             others.append(node)
             found |= ways[node]
     visits: dict[int, list[Visit]] = {node: [] for node in found}
@@ -177,6 +200,25 @@ def _rooted(
             ends[walk[-1].node].append(walk[-1])
     inner = {a: b for a, b in edges.items() if a in found}
     return Branches(root, visits, _shallow(root, others, inner), ends, others)
+
+
+def _root(
+    edges: Mapping[int, Mapping[int, list[Visit]]],
+    starts: Counter[int],
+    ways: Mapping[int, set[int]],
+) -> int:
+    """The node that most sessions' starts can be reached from; a preamble to where most sessions
+    start is passed over."""
+    root = max(
+        starts,
+        key=lambda node: (sum(starts[n] for n in ways[node]), starts[node], -node),
+    )
+    while children := edges.get(root):
+        usual = max(children, key=lambda child: (len(children[child]), -child))
+        if starts[usual] < 2 * starts[root]:
+            break
+        root = usual
+    return root
 
 
 def _shallow(

@@ -1,7 +1,7 @@
 """What sessions that left a published flow would add to it.
 
-Sessions that leave at one node by one new answer, and agree on what follows, are a new branch there. Sessions that go on
-after an answer which ends at an escalation show what could stand in its place.
+Sessions that leave at one node by one new answer, and agree on what follows, are a new branch there. Sessions that go
+on after an answer which ends at an escalation show what could stand in its place.
 """
 
 import copy
@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proposals.mining.engine import MinedFlow, counted_steps, mine_topic
+from proposals.mining.engine import MinedFlow, mine_topic
 from proposals.mining.examples import FlowExamples
 from proposals.mining.polarity import says_no
 from proposals.mining.records import Record, Step
 from proposals.mining.replay import Replay
+from proposals.mining.transcript import counted_steps
 
 Place = tuple[str, int]
 LABEL_LENGTH = 60
@@ -138,7 +139,7 @@ class _Change:
 
     def _adopt(self, mined: MinedFlow) -> dict[str, str]:
         """Take the mined nodes over under fresh ids; gives old id → new id."""
-        names = {}
+        names: dict[str, str] = {}
         for node in mined.definition["nodes"]:
             names[str(node["id"])] = _fresh("n", {*self._nodes, *names.values()})
         for node in mined.definition["nodes"]:

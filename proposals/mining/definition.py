@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proposals.mining.answers import AnswerExample
-from proposals.mining.branches import Branches, Visit
+from proposals.mining.branches import Branches
 from proposals.mining.labels import option_labels
 from proposals.mining.masking import Masker
 from proposals.mining.polarity import says_no
 from proposals.mining.records import Record
+from proposals.mining.visits import Visit
 from proposals.mining.wording import clearest, shorten
 
 Place = tuple[str, int]  # record key, index of the step or turn
@@ -75,7 +76,7 @@ class DefinitionBuilder:
     def _add_chooser(self) -> None:
         """A first question for sessions that begin at different places."""
         firsts = [self._branches.root, *self._branches.starts]
-        options = []
+        options: list[dict[str, str]] = []
         for number, node in enumerate(firsts, 1):
             visits = self._branches.visits[node]
             label = shorten(self._text(visits), 70)

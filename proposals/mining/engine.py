@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proposals.mining.answers import AnswerExample
-from proposals.mining.branches import Visit, branches_of, idle_farewells
+from proposals.mining.branches import branches_of, idle_farewells
 from proposals.mining.definition import DefinitionBuilder, Place
 from proposals.mining.examples import FlowExamples
 from proposals.mining.masking import Masker
@@ -18,7 +18,10 @@ from proposals.mining.records import Record, Step
 from proposals.mining.steptable import StepTable, table_of
 from proposals.mining.topics import group_topics
 from proposals.mining.transcript import counted_steps, has_substance, problem_of
+from proposals.mining.visits import Visit
 from proposals.mining.wording import title_from
+
+__all__ = ["MinedFlow", "counted_steps", "mine", "mine_topic"]
 
 MOST_WORDINGS = 900  # prompts compared pair by pair
 IDLE_SHARE = 0.5  # of the farewells; with more of them idle, none counts when nodes are grouped
@@ -100,7 +103,7 @@ def _sample(sessions: Sequence[Sequence[Step]]) -> list[int]:
     if total <= MOST_WORDINGS:
         return list(range(len(sessions)))
     wordings: set[str] = set()
-    chosen = []
+    chosen: list[int] = []
     for i in np.random.default_rng(0).permutation(len(sessions)):
         wordings.update(step.prompt for step in sessions[i])
         if len(wordings) > MOST_WORDINGS and chosen:

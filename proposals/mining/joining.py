@@ -50,8 +50,9 @@ def join_fragments(
         features = _features(likeness | {"words": words}, member, context)
         features["asks"] = group_means(texts["asks"], member)
         features["met"] = met
-        odds = BIAS + sum(weight * features[name] for name, weight in WEIGHTS.items())
-        odds = odds + np.where(met >= MET_OFTEN, MET_PENALTY, 0)
+        odds = np.where(met >= MET_OFTEN, BIAS + MET_PENALTY, BIAS)
+        for name, weight in WEIGHTS.items():
+            odds = odds + weight * features[name]
         node_of = average_linkage(odds, JOIN_ABOVE, member.sum(axis=1))
     return node_of[fragments]
 

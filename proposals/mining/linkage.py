@@ -1,13 +1,15 @@
 """Average linkage that stops at a threshold; similarities may be negative."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
 def average_linkage(
-    likeness: NDArray[np.float32],
+    likeness: NDArray[np.floating[Any]],
     join_above: float,
-    weights: NDArray[np.float64] | None = None,
+    weights: NDArray[np.floating[Any]] | None = None,
 ) -> NDArray[np.int64]:
     """Groups (0..k-1, in order of first member) of the rows of a symmetric (n x n) matrix.
 

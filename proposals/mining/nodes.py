@@ -8,13 +8,15 @@ log odds groups units greedily, the surest pair first, which approximates correl
 that are sure; `joining` makes nodes of them.
 """
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
 from proposals.mining.context import Context, Matrix, products
 from proposals.mining.joining import join_fragments
 from proposals.mining.linkage import average_linkage
-from proposals.mining.steptable import StepTable
+from proposals.mining.steptable import StepTable, fold
 from proposals.mining.text import piece_features, stems, tfidf
 
 # Log odds per unit of likeness (logistic regression on pairs of prompts of half of the development
@@ -30,6 +32,8 @@ LIKELY = -0.6  # mean log odds of a tentative node; errors of single pairs avera
 SURE = 2.0  # mean log odds of a fragment
 SAME_SESSION = -8.0  # added to the log odds of two units that met in a session
 ROUNDS = 3
+SAME_OPTIONS = 0.6  # likeness of prompts that offer the same rare options
+RARE_OPTIONS = 0.15  # share of units that may offer them
 ANSWERS_READ = 8  # distinct answers to a unit that count
 
 
@@ -62,12 +66,29 @@ def _text_likeness(table: StepTable) -> dict[str, Matrix]:
         f"{prompt} {prompt} {' '.join(sorted(answers))}" for prompt, answers in zip(table.prompts, said, strict=True)
     ]
     asks = np.array(["?" in prompt for prompt in table.prompts])
+    offered = _same_options(table) * np.float32(SAME_OPTIONS)
     return {
-        "stems": products(tfidf(table.prompts, stems)),
-        "pieces": products(tfidf(table.prompts, piece_features)),
+        "stems": np.maximum(products(tfidf(table.prompts, stems)), offered),
+        "pieces": np.maximum(products(tfidf(table.prompts, piece_features)), offered),
         "joint": products(tfidf(joint, stems)),
         "asks": (asks[:, None] == asks[None, :]).astype(np.float32),
     }
+
+
+def _same_options(table: StepTable) -> Matrix:
+    """1 where two units offer the same options, and few others do, else 0.
+
+    Such prompts ask the same in other words; "Yes" and "No" tell nothing.
+    """
+    offered: list[frozenset[str]] = [frozenset() for _ in table.prompts]
+    for unit, step in zip(table.unit, table.steps, strict=True):
+        if len(step.options) > 1:
+            offered[unit] = frozenset(fold(label) for label in step.options)
+    users = Counter(options for options in offered if options)
+    rare = {options for options, times in users.items() if times <= RARE_OPTIONS * len(offered)}
+    place = {options: number for number, options in enumerate(sorted(rare, key=sorted))}
+    code = np.array([place.get(options, -1) for options in offered])
+    return np.asarray((code[:, None] == code[None, :]) & (code >= 0), dtype=np.float32)
 
 
 def _met(table: StepTable) -> Matrix:

@@ -46,9 +46,7 @@ class Placer:
                 before = walk[-1][0] if walk else None
                 row = strange.get(fold(step.prompt))
                 node = (
-                    self._known_node(fold(step.prompt), before)
-                    if row is None
-                    else self._nearest(likeness[row], before)
+                    self._known_node(fold(step.prompt), before) if row is None else self._nearest(likeness[row], before)
                 )
                 if node is not None:
                     walk.append((node, step))

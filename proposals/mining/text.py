@@ -175,7 +175,7 @@ def word_features(text: str) -> list[str]:
 
 def piece_features(text: str) -> list[str]:
     """Character pieces of 3 and 4 letters within words: near spellings look alike."""
-    pieces = []
+    pieces: list[str] = []
     for word in words(text):
         padded = f" {word} "
         for size in (3, 4):

@@ -65,9 +65,7 @@ def opening_of(record: Record) -> str:
 def has_substance(record: Record) -> bool:
     """Whether anything was asked or done beyond a greeting and a farewell."""
     spoken = _user_spoke_at(record)
-    return any(
-        step.index >= spoken and not is_pleasantry(step.prompt) for step in counted_steps(record)
-    )
+    return any(step.index >= spoken and not is_pleasantry(step.prompt) for step in counted_steps(record))
 
 
 def _user_spoke_at(record: Record) -> int:

@@ -25,6 +25,7 @@ _LEAD_IN = re.compile(
     r"help (?:with|fixing)|can you (?:please )?help me (?:with|to)|i have|we have)\s+)",
     re.IGNORECASE,
 )
+_MARK = re.compile(r"\s*[(\[](?:P\d|\w*\d+\w*|urgent|low|medium|high|critical)[)\]]\s*", re.IGNORECASE)
 _OWNER = re.compile(r"\b(?:my|our|his|her|their)\s+", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:a|an|the|some|any|this|that)\s+", re.IGNORECASE)
 _PERSONAL = re.compile(r"\b(?:i|i'm|i've|me|we|us|you|your)\b", re.IGNORECASE)
@@ -50,7 +51,7 @@ def clearest(texts: Sequence[str], counts: Sequence[int]) -> int:
 def title_from(titles: Sequence[str], problems: Sequence[str]) -> str:
     """A title for a topic: its sessions' own title where they agree, else made of the sentence
     about the problem that says best what all of them say."""
-    given = Counter(title.strip() for title in titles if title.strip())
+    given = Counter(plain for title in titles if (plain := _MARK.sub("", title).strip()))
     if given:
         names = sorted(given)
         return shorten(names[clearest(names, [given[name] for name in names])], 90)

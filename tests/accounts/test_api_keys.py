@@ -52,13 +52,24 @@ def test_the_admin_shows_the_key_once(cast: Cast, login: Any) -> None:
     row = ApiKey.objects.get(name="Bridge")
     for page in ("changelist", "change"):
         args = [row.pk] if page == "change" else []
-        assert text.rpartition("_")[2] not in olivia.get(reverse(f"admin:accounts_apikey_{page}", args=args)).content.decode()
+        assert (
+            text.rpartition("_")[2]
+            not in olivia.get(reverse(f"admin:accounts_apikey_{page}", args=args)).content.decode()
+        )
 
 
 def test_a_key_that_would_never_work_is_refused(cast: Cast, login: Any) -> None:
-    form = {"account": cast.account.pk, "name": "Late", "role": "service", "expires_at_0": "2020-01-01", "expires_at_1": "00:00"}
+    form = {
+        "account": cast.account.pk,
+        "name": "Late",
+        "role": "service",
+        "expires_at_0": "2020-01-01",
+        "expires_at_1": "00:00",
+    }
     response = login(cast.olivia).post(reverse("admin:accounts_apikey_add"), form)
-    assert response.context["adminform"].form.errors == {"expires_at": ["This time has passed: the key would never work."]}
+    assert response.context["adminform"].form.errors == {
+        "expires_at": ["This time has passed: the key would never work."]
+    }
     assert not ApiKey.objects.exists()
 
 

@@ -108,7 +108,9 @@ def test_the_last_owner_stays(cast: Cast, login: Any) -> None:
     olivia = login(cast.olivia)
     url = reverse(CHANGE, args=[own.pk])
     assert "last owner" in messages(olivia.post(url, {"role": "analyst"}, follow=True))
-    assert "last owner" in messages(olivia.post(reverse("admin:accounts_membership_delete", args=[own.pk]), {"post": "yes"}, follow=True))
+    assert "last owner" in messages(
+        olivia.post(reverse("admin:accounts_membership_delete", args=[own.pk]), {"post": "yes"}, follow=True)
+    )
     chosen = {"_selected_action": [own.pk], "action": "delete_selected", "post": "yes"}
     assert "last owner" in messages(olivia.post(reverse("admin:accounts_membership_changelist"), chosen, follow=True))
     own.refresh_from_db()
@@ -125,7 +127,9 @@ def test_a_removed_member_keeps_the_log_in(cast: Cast, login: Any) -> None:
     assert not Membership.objects.filter(pk=bob.pk).exists()
     assert User.objects.filter(pk=cast.bob.pk).exists()
     assert AuditEvent.objects.get(action="membership.removed").before["email"] == "bob@northwind.test"
-    assert login(cast.bob).get(reverse("admin:index")).status_code == 302, "without a membership there is nothing to enter"
+    assert login(cast.bob).get(reverse("admin:index")).status_code == 302, (
+        "without a membership there is nothing to enter"
+    )
 
 
 def test_services_refuse_everybody_but_owners(cast: Cast) -> None:

@@ -113,9 +113,14 @@ def change(cast: Cast) -> FlowProposal:
     proposed = definition()
     proposed["nodes"][0]["options"].append({"id": "o3", "label": "Only at home", "next": "n5"})
     proposed["nodes"] += [
-        {"id": "n5", "kind": "action", "text": "Switch the VPN profile", "options": [{"id": "o1", "label": "Done", "next": "n6"}]},
+        {
+            "id": "n5",
+            "kind": "action",
+            "text": "Switch the VPN profile",
+            "options": [{"id": "o1", "label": "Done", "next": "n6"}],
+        },
         {"id": "n6", "kind": "resolution", "text": "The other profile works"},
-    ]  # fmt: skip
+    ]
     return make_proposal(
         cast.account,
         sessions=2,

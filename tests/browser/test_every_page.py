@@ -14,7 +14,8 @@ LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
 
 def barriers(page: Page) -> list[str]:
     """What axe finds that keeps people out, and whether the page is wider than the screen."""
-    found = Axe().run(page).response["violations"]
+    # axe would fetch imported style sheets a second time, from addresses relative to the page.
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
     grave = [rule for rule in found if rule["impact"] in {"serious", "critical"}]
     texts = [f"{rule['id']}: {node['html'][:160]}" for rule in grave for node in rule["nodes"][:3]]
     excess = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")

@@ -64,5 +64,5 @@ def test_what_is_taken_away_is_drawn_too(open_page: OpenPage, cast: Cast, change
     page = open_page(f"/admin/proposals/flowproposal/{change.pk}/change/", user=cast.alice)
     removed = page.locator(".fp-g-node.fp-g-removed")
     expect(removed).to_have_count(2)
-    assert all(text.strip().startswith("−") for text in removed.locator("text").all_text_contents())
+    assert all(text.strip().startswith("\N{MINUS SIGN}") for text in removed.locator("text").all_text_contents())
     expect(page.locator(".fp-g-edge.fp-g-removed")).to_have_count(2)

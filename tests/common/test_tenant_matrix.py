@@ -141,7 +141,9 @@ def test_the_foreign_word_is_in_every_text_of_the_foreign_rows(world: World) -> 
     for model in tenant_models():
         rows = list(model._default_manager.filter(account=world.cast.other_account))
         assert rows, f"{model.__name__} has no foreign row"
-        blind = [f.name for r in rows for f in text_fields(model) if FOREIGN.lower() not in str(getattr(r, f.name)).lower()]
+        blind = [
+            f.name for r in rows for f in text_fields(model) if FOREIGN.lower() not in str(getattr(r, f.name)).lower()
+        ]
         assert not blind, f"{model.__name__}: {blind}"
 
 
@@ -173,7 +175,11 @@ def test_admin_pages(world: World, login: Any, name: str) -> None:
     walk = Walk(login(world.people[name]), name, [])
     for model, pages in ADMIN.items():
         listed = walk.get(reverse(f"admin:{model}_changelist"), 200 if name in pages.see else 403)
-        if name in pages.see and HOME.lower() not in listed.content.decode().lower() and model != "proposals_analysisrun":
+        if (
+            name in pages.see
+            and HOME.lower() not in listed.content.decode().lower()
+            and model != "proposals_analysisrun"
+        ):
             walk.wrong.append(f"{model}: the list does not show the own row")
         walk.get(reverse(f"admin:{model}_add"), 200 if name in pages.add else 403)
         for page, allowed in (("change", pages.see), ("history", pages.see), ("delete", pages.delete)):
@@ -239,7 +245,11 @@ def test_autocompletes_offer_own_rows_only(world: World, login: Any, name: str) 
         for relation in (f for f in model._meta.fields if isinstance(f, models.ForeignKey)):
             remote: type[models.Model] = relation.remote_field.model
             target = admin.site._registry.get(remote)
-            query = {"app_label": model._meta.app_label, "model_name": model._meta.model_name, "field_name": relation.name}
+            query = {
+                "app_label": model._meta.app_label,
+                "model_name": model._meta.model_name,
+                "field_name": relation.name,
+            }
             response = walk.client.get(reverse("admin:autocomplete"), {**query, "term": ""})
             pages = ADMIN.get(f"{remote._meta.app_label}_{remote._meta.model_name}")
             if pages is None or target is None or not target.search_fields:
@@ -300,14 +310,21 @@ def test_forms_refuse_foreign_choices(world: World, login: Any) -> None:
     foreign_account, foreign_team = world.cast.other_account.pk, world.foreign.pk("accounts_team")
     response = olivia.post(reverse("admin:accounts_team_add"), {"account": foreign_account, "name": "Trojan"})
     assert "account" in response.context["adminform"].form.errors
-    member = {"account": world.cast.account.pk, "email": "new@x.test", "role": "technician", "password": "a long new phrase"}
+    member = {
+        "account": world.cast.account.pk,
+        "email": "new@x.test",
+        "role": "technician",
+        "password": "a long new phrase",
+    }
     response = olivia.post(reverse("admin:accounts_membership_add"), {**member, "team": foreign_team})
     assert "team" in response.context["adminform"].form.errors
     bob = Membership.objects.get(user=world.cast.bob)
     url = reverse("admin:accounts_membership_change", args=[bob.pk])
     response = olivia.post(url, {"role": "technician", "team": foreign_team})
     assert "team" in response.context["adminform"].form.errors
-    response = olivia.post(reverse("admin:accounts_apikey_add"), {"account": foreign_account, "name": "k", "role": "owner"})
+    response = olivia.post(
+        reverse("admin:accounts_apikey_add"), {"account": foreign_account, "name": "k", "role": "owner"}
+    )
     assert "account" in response.context["adminform"].form.errors
 
 
@@ -348,7 +365,11 @@ def test_api(world: World, api: Any, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(EVERYONE - {"root"}))
 def test_api_lists_hold_own_rows_only(world: World, api: Any, name: str) -> None:
     client = api(world.people[name])
-    for page, row in (("session", "ai_sessions_aisession"), ("flow", "flows_flow"), ("proposal", "proposals_flowproposal")):
+    for page, row in (
+        ("session", "ai_sessions_aisession"),
+        ("flow", "flows_flow"),
+        ("proposal", "proposals_flowproposal"),
+    ):
         if name not in API_OF_LIST[f"{page}-list"]:
             continue
         ids = [item["id"] for item in client.get(reverse(f"api:{page}-list")).json()["results"]]
@@ -371,7 +392,10 @@ def test_nobody_without_a_log_in(world: World, api: Any, client: Client) -> None
         response = api(None).get(url) if page.endswith("detail") else api(None).post(url, {})
         assert response.status_code == 401, page
     for model in ADMIN:
-        for url in (reverse(f"admin:{model}_changelist"), reverse(f"admin:{model}_change", args=[world.home.pk(model)])):
+        for url in (
+            reverse(f"admin:{model}_changelist"),
+            reverse(f"admin:{model}_change", args=[world.home.pk(model)]),
+        ):
             assert re.match(r"/admin/login/\?next=", client.get(url)["Location"]), url
     assert client.get(reverse("analytics:overview")).status_code == 302
     stranger = User.objects.create_user("stranger@nowhere.test", "a long enough phrase")
@@ -383,7 +407,9 @@ def test_a_member_of_one_team_sees_that_team_only(world: World, login: Any, api:
     session = proposal.source_session
     assert session is not None
     tess, alice = world.people["tess"], world.people["alice"]
-    pages = [reverse(f"admin:{m}_changelist") for m, p in ADMIN.items() if "tess" in p.see] + [reverse("analytics:overview")]
+    pages = [reverse(f"admin:{m}_changelist") for m, p in ADMIN.items() if "tess" in p.see] + [
+        reverse("analytics:overview")
+    ]
     shown_to_alice = 0
     for page in pages:
         assert OTHER_TEAM not in login(tess).get(page).content.decode(), page

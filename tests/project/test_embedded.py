@@ -35,7 +35,9 @@ def test_the_exit_code_is_the_commands(tmp_path: Path) -> None:
 
 def test_data_stays_between_runs(tmp_path: Path) -> None:
     write = "import os, redis; r = redis.from_url(os.environ['REDIS_URL']); r.set('a', 'kept'); "
-    write += "import psycopg; psycopg.connect(os.environ['DATABASE_URL'], autocommit=True).execute('create table t (n int)')"
+    write += (
+        "import psycopg; psycopg.connect(os.environ['DATABASE_URL'], autocommit=True).execute('create table t (n int)')"
+    )
     read = "import os, redis, psycopg; print(redis.from_url(os.environ['REDIS_URL']).get('a'));"
     read += "print(psycopg.connect(os.environ['DATABASE_URL']).execute('select count(*) from t').fetchone())"
     first = run(*EMBEDDED, "--dir", str(tmp_path), PYTHON, "-c", write, env=bare_environment())
@@ -73,7 +75,9 @@ def test_servers_of_a_killed_supervisor_are_taken_over_and_stopped(tmp_path: Pat
 
 
 def test_nothing_starts_where_both_urls_are_set(tmp_path: Path) -> None:
-    env = bare_environment(DATABASE_URL="postgresql://db.example.test/flowpilot", REDIS_URL="redis://redis.example.test")
+    env = bare_environment(
+        DATABASE_URL="postgresql://db.example.test/flowpilot", REDIS_URL="redis://redis.example.test"
+    )
     command = "import os; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'])"
     done = run(*EMBEDDED, "--dir", str(tmp_path), PYTHON, "-c", command, env=env)
     assert done.stdout.split() == ["postgresql://db.example.test/flowpilot", "redis://redis.example.test"]

@@ -191,9 +191,7 @@ class TestPublishedFlow:
         self.leaving_sessions(cast.account)
         run(cast.account)
         proposal = FlowProposal.objects.get(status=Status.PENDING)
-        proposal_publish(
-            actor=cast.alice, proposal_id=proposal.pk, revision=1, definition=proposal.proposed_flow_data
-        )
+        proposal_publish(actor=cast.alice, proposal_id=proposal.pk, revision=1, definition=proposal.proposed_flow_data)
         self.leaving_sessions(cast.account, 3)
         run(cast.account)
         assert not FlowProposal.objects.filter(status=Status.PENDING).exists()

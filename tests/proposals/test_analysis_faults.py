@@ -30,7 +30,9 @@ def state(account: Account) -> dict[str, Any]:
         "due": AISession.objects.filter(account=account, analysis_due_at__isnull=False).count(),
         "analyses": sorted(SessionAnalysis.objects.filter(account=account).values_list("outcome", "state")),
         "proposals": sorted(
-            FlowProposal.objects.filter(account=account).values_list("proposal_type", "title", "supporting_session_count")
+            FlowProposal.objects.filter(account=account).values_list(
+                "proposal_type", "title", "supporting_session_count"
+            )
         ),
         "evidence": ProposalEvidence.objects.filter(account=account).count(),
         "topics": Topic.objects.filter(account=account).count(),
@@ -156,7 +158,7 @@ def test_without_the_lease_check_the_paused_worker_would_write(cast: Cast, monke
     monkeypatch.setattr(run_module, "lease_check", lambda lease: None)
     monkeypatch.setattr("proposals.analysis.propose.lease_check", lambda lease: None)
     add_printer_sessions(cast.account)
-    real = run_module.places_for
+    real: Any = getattr(run_module, "places_for")
     paused = False
 
     def pause(*args: Any, **kwargs: Any) -> Any:
@@ -176,7 +178,7 @@ def test_without_the_lease_check_the_paused_worker_would_write(cast: Cast, monke
 @pytest.mark.django_db
 class TestBadSession:
     def break_session(self, monkeypatch: pytest.MonkeyPatch, bad: AISession) -> None:
-        real = run_module.record_of
+        real: Any = getattr(run_module, "record_of")
 
         def record_of(session: AISession) -> Any:
             if session.pk == bad.pk:
@@ -186,7 +188,7 @@ class TestBadSession:
         monkeypatch.setattr(run_module, "record_of", record_of)
 
     def test_is_put_off_and_blocks_nobody(self, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-        bad, *good = add_printer_sessions(cast.account)
+        bad, *_ = add_printer_sessions(cast.account)
         self.break_session(monkeypatch, bad)
         result = analyze_account(cast.account.pk)
         assert result

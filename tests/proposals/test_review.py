@@ -23,7 +23,12 @@ pytestmark = pytest.mark.django_db
 
 def decide(name: str, actor: Any, proposal: FlowProposal, revision: int | None = None) -> FlowProposal:
     """Any of the four decisions with arguments that are right for it."""
-    common = {"actor": actor, "proposal_id": proposal.pk, "revision": revision or proposal.revision, "notes": "a reason"}
+    common = {
+        "actor": actor,
+        "proposal_id": proposal.pk,
+        "revision": revision or proposal.revision,
+        "notes": "a reason",
+    }
     if name == "publish":
         return proposal_publish(definition=proposal.proposed_flow_data, **common)
     services = {"approve": proposal_approve, "dismiss": proposal_dismiss, "reject": proposal_reject}

@@ -210,9 +210,7 @@ class TestBulk:
 
     def test_a_foreign_id_slipped_in_is_not_found(self, cast: Cast, login: Any) -> None:
         own, foreign = make_proposal(cast.account), make_proposal(cast.other_account)
-        page = self.act(
-            login(cast.alice), "dismiss", [own], confirmed="1", item=[f"{own.pk}:1", f"{foreign.pk}:1"]
-        )
+        page = self.act(login(cast.alice), "dismiss", [own], confirmed="1", item=[f"{own.pk}:1", f"{foreign.pk}:1"])
         assert "there is no such proposal" in message_texts(page)
         foreign.refresh_from_db()
         assert foreign.is_pending

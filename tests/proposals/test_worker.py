@@ -19,7 +19,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
-    command = [PYTHON, "-m", "celery", "--quiet", "-A", "flowpilot", "worker", "--pool", "solo", "--loglevel", "WARNING"]
+    command = [
+        PYTHON,
+        "-m",
+        "celery",
+        "--quiet",
+        "-A",
+        "flowpilot",
+        "worker",
+        "--pool",
+        "solo",
+        "--loglevel",
+        "WARNING",
+    ]
     app.control.purge()
     process = subprocess.Popen(command, env=environment(), cwd=BASE_DIR)
     try:

@@ -84,7 +84,10 @@ def test_a_transcript_replaces_steps(cast: Cast) -> None:
     assert not SessionStep.objects.exists()
 
 
-@pytest.mark.parametrize(("status", "due"), [("active", False), ("paused", False), ("abandoned", False), ("resolved", True), ("escalated", True)])
+@pytest.mark.parametrize(
+    ("status", "due"),
+    [("active", False), ("paused", False), ("abandoned", False), ("resolved", True), ("escalated", True)],
+)
 def test_what_is_due_for_analysis(cast: Cast, status: str, due: bool) -> None:
     take(cast.account, record("CW-1", status=status))
     session = AISession.objects.get()
@@ -143,7 +146,10 @@ def test_a_flow_that_is_not_there_is_an_error_of_its_record(cast: Cast) -> None:
     )
     assert outcomes(results) == ["imported", "bad", "bad", "imported"]
     told = [(error.field, error.reason) for result in results for error in result.errors]
-    assert told == [("flow/key", "no flow of this account has the key 'printer'"), ("flow/version", "vpn has no version 2")]
+    assert told == [
+        ("flow/key", "no flow of this account has the key 'printer'"),
+        ("flow/version", "vpn has no version 2"),
+    ]
     assert set(AISession.objects.values_list("external_id", flat=True)) == {"A", "D"}
 
 
@@ -160,7 +166,9 @@ def test_a_member_of_one_team_adds_to_that_team_only(cast: Cast, django_assert_n
         actor=tess,
     )
     assert outcomes(results) == ["imported", "bad", "bad", "bad", "bad"]
-    assert {error.reason for result in results for error in result.errors} == {"you may only add sessions of your own team"}
+    assert {error.reason for result in results for error in result.errors} == {
+        "you may only add sessions of your own team"
+    }
     assert not Team.objects.filter(name="Made Up").exists()
     assert not AISession.objects.filter(title="Taken over").exists()
 
@@ -185,7 +193,7 @@ def in_two_threads(account: Account) -> Iterator[tuple[list[list[str]], list[Exc
         try:
             start.wait(timeout=20)
             given.append(outcomes(take(account, *SAME)))
-        except Exception as error:  # noqa: BLE001  # the test looks at it
+        except Exception as error:  # the test looks at it
             raised.append(error)
         finally:
             connections.close_all()
@@ -213,8 +221,9 @@ def test_two_imports_at_once_store_each_record_once() -> None:
 def test_without_the_lock_they_would_collide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proves that the test above guards something: the lock taken away, the same work fails."""
     account = make_account()
+    # Their clients and teams are there already: making those would let one wait for the other.
+    take(account, *[{**obj, "external_id": f"seed {n}"} for n, obj in enumerate(SAME[:15])])
     both_have_looked = threading.Barrier(2)
-    resolve = ingest._resolve_names
 
     class NoLock:
         """A cursor that takes no lock."""
@@ -241,4 +250,3 @@ def test_without_the_lock_they_would_collide(monkeypatch: pytest.MonkeyPatch) ->
     with in_two_threads(account) as (given, raised):
         assert len(given) == 1
         assert [type(error) for error in raised] == [IntegrityError]
-    assert resolve is ingest._resolve_names

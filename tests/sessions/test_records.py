@@ -46,7 +46,7 @@ def faults(raw: bytes) -> list[tuple[str, str]]:
         ({"technician": "İ" * 200 + "@x.test"}, "technician", "must be an email address of at most 254 characters"),
         ({"Ticket-No": 5}, "Ticket-No", "is not a field of a session record"),
         ({"started_at": "yesterday"}, "started_at", A_TIME),
-        ({"started_at": "2026-01-02"}, "started_at", A_TIME),
+        ({"started_at": "2026-01-02"}, "started_at", "has no time zone: write it as 2026-01-31T09:30:00Z"),
         ({"started_at": 1_767_312_000}, "started_at", A_TIME),
         ({"started_at": "20260102"}, "started_at", A_TIME),
         ({"started_at": "2026-01-02T09:00:00"}, "started_at", "has no time zone: write it as 2026-01-31T09:30:00Z"),
@@ -89,7 +89,7 @@ def test_one_fault_is_one_sentence(fields: dict[str, Any], field: str, reason: s
     ("raw", "reason"),
     [
         (b'{"external_id": "A", ', "is not valid JSON: it ends while parsing a value at column 20"),
-        (line() + b" x", "is not valid JSON: trailing characters at column 45"),
+        (line() + b" x", "is not valid JSON: trailing characters at column 46"),
         (b'{"external_id": "A\xff"}', "is not UTF-8 text: byte 0xFF at column 19"),
         ('{"external_id": "A"}'.encode("utf-16"), "is not UTF-8 text: byte 0xFF at column 1"),
         (b'{"external_id": "\\ud800"}', "is not valid JSON: unexpected end of hex escape at column 24"),
@@ -188,7 +188,8 @@ JSON = st.recursive(
 @given(
     st.dictionaries(st.sampled_from([*SessionRecord.model_fields, "other"]), JSON)
     | st.fixed_dictionaries(
-        {"external_id": JSON, "status": st.just("active")}, optional={"flow": JSON, "steps": st.lists(JSON), "psa": JSON}
+        {"external_id": JSON, "status": st.just("active")},
+        optional={"flow": JSON, "steps": st.lists(JSON), "psa": JSON},
     )
 )
 def test_any_json_is_a_record_or_is_told_why_not(obj: dict[str, Any]) -> None:

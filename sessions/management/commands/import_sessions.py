@@ -29,11 +29,11 @@ class Command(BaseCommand):
         parser.add_argument("--max-errors", type=int, default=20, help="bad lines shown in full (default 20)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        account = _account(options["account"], options["create_account"])
         self.shown, self.max_errors = 0, options["max_errors"]
         self.counts: Counter[str] = Counter()
         with ExitStack() as stack:
             stream, size = _open(options["file"], stack)
+            account = _account(options["account"], options["create_account"])
             self._import(account, stream, size)
         self._report(account)
         if options["strict"] and self.counts["bad"]:
