@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import Http404, HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,7 +24,10 @@ class FlowAdmin(ReadOnlyAdmin):
     change_form_template = "flows/flow.html"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(session_count=Count("sessions"))
+        # The viewer's own sessions, as the list shows them that the number leads to.
+        sessions: Any = self.model._meta.get_field("sessions").related_model
+        own = sessions.objects.for_user(request.user)
+        return super().get_queryset(request).annotate(session_count=Count("sessions", filter=Q(sessions__in=own)))
 
     @admin.display(description="Flow", ordering="title")
     def name(self, obj: Flow) -> SafeString:

@@ -174,17 +174,23 @@ def _save(run: _Run, sessions: Sequence[AISession], analyses: Sequence[SessionAn
     SessionAnalysis.objects.bulk_create(
         analyses, update_conflicts=True, unique_fields=["session"], update_fields=fields, batch_size=1000
     )
-    # A session that changed while it was analysed keeps its new due date and is analysed again.
-    for session in sessions:
-        AISession.objects.filter(pk=session.pk, analysis_due_at=session.analysis_due_at).update(
-            analysis_due_at=None, confidence_score=session.confidence_score
-        )
+    _leave_queue(sessions)
     followed = SessionAnalysis.Outcome.FOLLOWED
     touched |= {a.topic_id for a in analyses if a.topic_id and a.outcome != followed}
     Topic.objects.filter(pk__in=touched).update(mining_due=True)
     reinforcements_update(run.account_id, [a for a in analyses if a.outcome == followed])
     run.row.sessions_done += len(analyses)
     run.row.save()
+
+
+def _leave_queue(sessions: Sequence[AISession]) -> None:
+    """Done with these; a session that changed while it was analysed has a new due date and stays."""
+    locked = AISession.objects.select_for_update().filter(pk__in=[session.pk for session in sessions]).order_by("pk")
+    due = dict(locked.values_list("pk", "analysis_due_at"))
+    done = [session for session in sessions if due.get(session.pk) == session.analysis_due_at]
+    for session in done:
+        session.analysis_due_at = None
+    AISession.objects.bulk_update(done, ["analysis_due_at", "confidence_score"], batch_size=500)
 
 
 def _mine(run: _Run, topic: Topic, flows: PublishedFlows) -> None:

@@ -70,11 +70,14 @@ class Context:
 
 def _answers_before(table: StepTable, features: Callable[[str], list[str]]) -> Matrix:
     """Likeness of the answers that were given just before each two units."""
-    said = [table.answers[before] if before >= 0 else "" for before in table.before]
-    rows = tfidf(said, features)
-    places = np.arange(len(table.unit))
-    shape = (len(table.prompts), len(table.unit))
-    total = sparse.csr_matrix((np.ones(len(places), np.float32), (table.unit, places)), shape=shape)
+    place: dict[str, int] = {}
+    said = [
+        place.setdefault(table.answers[before] if before >= 0 else "", len(place))
+        for before in table.before
+    ]
+    rows = tfidf(list(place), features)
+    ones = np.ones(len(said), np.float32)
+    total = sparse.csr_matrix((ones, (table.unit, said)), shape=(len(table.prompts), len(place)))
     return products(unit_rows(sparse.csr_matrix(total @ rows)))
 
 

@@ -41,13 +41,14 @@ def join_fragments(
     """The node of each unit, given its fragment and the chance of each two units to be one node."""
     member = members(fragments)  # (k x u)
     met = _meetings(fragments, table)
+    seen = np.bincount(fragments[table.unit])  # occurrences of each fragment
     words = (texts["stems"] + texts["pieces"]) / 2
     node_of = np.arange(len(member))
     for _ in range(ROUNDS):
         nodes = node_of[fragments]
         same = (nodes[:, None] == nodes[None, :]).astype(np.float32)
         likeness = context.likeness(0.7 * same + 0.3 * chance)
-        features = _features(likeness | {"words": words}, member, context)
+        features = _features(likeness | {"words": words}, member, context, seen)
         features["asks"] = group_means(texts["asks"], member)
         features["met"] = met
         odds = np.where(met >= MET_OFTEN, BIAS + MET_PENALTY, BIAS)
@@ -57,11 +58,13 @@ def join_fragments(
     return node_of[fragments]
 
 
-def _features(likeness: dict[str, Matrix], member: Matrix, context: Context) -> dict[str, Matrix]:
+def _features(
+    likeness: dict[str, Matrix], member: Matrix, context: Context, seen: NDArray[np.int64]
+) -> dict[str, Matrix]:
     """(k x k) features of pairs of fragments."""
     relative = {name: relative_likeness(likeness[name], member, usual, SHRINK) for name, usual in USUAL.items()}
     size = member.sum(axis=1)
-    known = np.minimum(1, np.log2(np.maximum(1, np.minimum.outer(size, size))) / 3)
+    known = np.minimum(1, np.log2(np.minimum.outer(seen, seen)) / 3)
     shared = np.minimum(relative["preceded"], 1) * known
     agreeing = relative["before"] / np.maximum(relative["preceded"], 0.05)
     starts, ends = member @ context.starts / size, member @ context.ends / size

@@ -176,6 +176,22 @@ def test_without_the_lease_check_the_paused_worker_would_write(cast: Cast, monke
 
 
 @pytest.mark.django_db
+def test_a_session_that_changes_meanwhile_is_analysed_again(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = make_session(cast.account)
+    real: Any = getattr(run_module, "places_for")
+    later = timezone.now() + timedelta(seconds=1)
+
+    def change(*args: Any) -> Any:
+        AISession.objects.filter(pk=session.pk).update(analysis_due_at=later)
+        return real(*args)
+
+    monkeypatch.setattr(run_module, "places_for", change)
+    analyze_account(cast.account.pk)
+    session.refresh_from_db()
+    assert session.analysis_due_at == later
+
+
+@pytest.mark.django_db
 class TestBadSession:
     def break_session(self, monkeypatch: pytest.MonkeyPatch, bad: AISession) -> None:
         real: Any = getattr(run_module, "record_of")
