@@ -6,9 +6,9 @@ from django.views.generic import RedirectView
 
 from flowpilot.common.health import healthz, readyz
 
-handler400 = "flowpilot.common.api.bad_request"
-handler404 = "flowpilot.common.api.page_not_found"
-handler500 = "flowpilot.common.api.server_error"
+handler400 = "flowpilot.common.errorpages.bad_request"
+handler404 = "flowpilot.common.errorpages.page_not_found"
+handler500 = "flowpilot.common.errorpages.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -20,6 +20,7 @@ from flowpilot.flows.services import InvalidFlow
 from flowpilot.flows.validation import parse_definition
 from proposals.models import FlowProposal
 from proposals.review import proposal_approve, proposal_dismiss, proposal_publish, proposal_reject
+from proposals.selectors import queue_place
 
 DECISIONS: dict[str, tuple[str, Callable[..., FlowProposal]]] = {
     "approve": ("Approve", proposal_approve),
@@ -64,6 +65,7 @@ def detail_context(request: HttpRequest, proposal: FlowProposal) -> dict[str, An
         "diff": diff,
         "outline": outline(proposal.proposed_flow_data) if proposal.proposed_flow_data else [],
         "evidence": list(evidence[:EVIDENCE_SHOWN]),
+        "place": queue_place(request.user, proposal),
         "history": AuditEvent.objects.filter(
             account_id=proposal.account_id, object_type="proposals.flowproposal", object_id=proposal.pk
         ),

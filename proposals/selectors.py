@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Account
 from flowpilot.common.models import Lease
-from proposals.models import AnalysisRun, SessionAnalysis
+from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
 from sessions.models import AISession
 
 
@@ -36,6 +36,31 @@ def analysis_state(user: Any) -> list[AnalysisState]:
     if grants is not None:
         accounts = accounts.filter(pk__in=[account_id for account_id, _ in grants])
     return [_state(user, account) for account in accounts[:50]]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a pending proposal stands in the viewer's queue; the ids of those before and after it."""
+
+    position: int
+    total: int
+    before: int | None
+    after: int | None
+
+
+def queue_place(user: Any, proposal: FlowProposal) -> QueuePlace | None:
+    """The place in the order of the queue (most evidence first); None for a proposal that is decided."""
+    if not proposal.is_pending:
+        return None
+    queue = FlowProposal.objects.for_user(user).filter(status=FlowProposal.Status.PENDING)
+    ids = list(queue.order_by("-supporting_session_count", "-id").values_list("pk", flat=True))
+    index = ids.index(proposal.pk)
+    return QueuePlace(
+        position=index + 1,
+        total=len(ids),
+        before=ids[index - 1] if index else None,
+        after=ids[index + 1] if index + 1 < len(ids) else None,
+    )
 
 
 def _state(user: Any, account: Account) -> AnalysisState:

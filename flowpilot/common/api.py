@@ -3,8 +3,6 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views import defaults
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -54,26 +52,3 @@ def _body(code: str, message: str, details: Any) -> dict[str, Any]:
     if details:
         body["details"] = details
     return body
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's `handler400`, with ErrorSerializer's shape below /api/."""
-    return _plain(request, 400, "bad_request", "The request is malformed.") or defaults.bad_request(request, exception)
-
-
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's `handler404`."""
-    message = "There is nothing at this address; addresses end with a slash."
-    return _plain(request, 404, "not_found", message) or defaults.page_not_found(request, exception)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`: the log has the traceback, the caller a sentence."""
-    message = "FlowPilot failed at this request. The failure is in its log."
-    return _plain(request, 500, "server_error", message) or defaults.server_error(request)
-
-
-def _plain(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse | None:
-    if not request.path.startswith("/api/"):
-        return None
-    return JsonResponse(_body(code, message, None), status=status)

@@ -10,16 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scipy.sparse.csgraph import connected_components
+
 from proposals.mining.engine import MinedFlow, mine_topic
 from proposals.mining.examples import FlowExamples
 from proposals.mining.polarity import says_no
 from proposals.mining.records import Record, Step
 from proposals.mining.replay import Replay
+from proposals.mining.text import stems, tfidf
 from proposals.mining.transcript import counted_steps
 
 Place = tuple[str, int]
 LABEL_LENGTH = 60
 EXAMPLES = 20
+# Cosine of two prompts' words from which they are connected: low, for it only has to part what shares nothing.
+ALIKE = 0.15
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,39 @@ def change_flow(
         said = "" if leaving.option else " ".join((leaving.answer.selected_option or "").casefold().split())
         groups[leaving.node, leaving.option, said].append(leaving)
     change = _Change(definition, examples or FlowExamples())
-    for group in sorted(groups.values(), key=len, reverse=True):
-        if len(group) >= minimum:
-            change.add(group)
+    agreeing = [part for group in groups.values() if len(group) >= minimum for part in _by_next_step(group)]
+    for part in sorted(agreeing, key=len, reverse=True):
+        if len(part) >= minimum:
+            change.add(part)
     return change.result()
+
+
+def _by_next_step(group: Sequence[_Leaving]) -> list[list[_Leaving]]:
+    """The sessions of one way out, parted by what was asked or done next: a branch needs agreement on that.
+
+    What follows one node is alike to mining by its place alone; next steps that share no word, directly or through
+    other sessions, are parted all the same.
+    """
+    mined = mine_topic(_tails(group))
+    if mined is None:
+        return []
+    node_of = {place: node for node, places in mined.evidence.items() for place in places}
+    parts: dict[tuple[str, int], list[_Leaving]] = defaultdict(list)
+    for leaving, thread in zip(group, _threads(group), strict=True):
+        if node := node_of.get((leaving.record.key, leaving.tail[0].index)):
+            parts[node, thread].append(leaving)
+    return list(parts.values())
+
+
+def _threads(group: Sequence[_Leaving]) -> list[int]:
+    """A number for each session, the same for those whose next steps are connected by their words."""
+    prompts = tfidf([leaving.tail[0].prompt for leaving in group], stems)
+    _, threads = connected_components(prompts @ prompts.T >= ALIKE, directed=False)
+    return [int(thread) for thread in threads]
+
+
+def _tails(group: Sequence[_Leaving]) -> list[Record]:
+    return [replace(leaving.record, steps=leaving.tail, transcript=None) for leaving in group]
 
 
 def _leaving(record: Record, replay: Replay) -> _Leaving | None:
@@ -107,8 +141,7 @@ class _Change:
 
     def add(self, group: Sequence[_Leaving]) -> None:
         """Hang what the group's sessions did below the answer by which they left."""
-        tails = [replace(leaving.record, steps=leaving.tail, transcript=None) for leaving in group]
-        mined = mine_topic(tails)
+        mined = mine_topic(_tails(group))
         if mined is None:
             return
         names = self._adopt(mined)

@@ -13,6 +13,8 @@ from proposals.mining.text import all_stems, tfidf, unit_rows, word_features
 
 Matrix = NDArray[np.floating[Any]]
 
+Answer = tuple[str, bool]  # what was said, and whether it said no to its question
+
 
 @dataclass(frozen=True)
 class Context:
@@ -48,8 +50,8 @@ class Context:
             before_yes=shares(here[~no], there[~no]),
             before_no=shares(here[no], there[no]),
             after=shares(there[goes_on], here[goes_on]),
-            answers=_answers_before(table, word_features),
-            answer_words=_answers_before(table, all_stems),
+            answers=_answers_before(table, _sided_words),
+            answer_words=_answers_before(table, _all_words),
             starts=(starting / total).astype(np.float32),
             ends=(ending / total).astype(np.float32),
         )
@@ -68,17 +70,31 @@ class Context:
         }
 
 
-def _answers_before(table: StepTable, features: Callable[[str], list[str]]) -> Matrix:
+def _answers_before(table: StepTable, features: Callable[[Answer], list[str]]) -> Matrix:
     """Likeness of the answers that were given just before each two units."""
-    place: dict[str, int] = {}
+    place: dict[Answer, int] = {}
     said = [
-        place.setdefault(table.answers[before] if before >= 0 else "", len(place))
+        place.setdefault(
+            (table.answers[before], bool(table.negative[before])) if before >= 0 else ("", False),
+            len(place),
+        )
         for before in table.before
     ]
     rows = tfidf(list(place), features)
     ones = np.ones(len(said), np.float32)
     total = sparse.csr_matrix((ones, (table.unit, said)), shape=(len(table.prompts), len(place)))
     return products(unit_rows(sparse.csr_matrix(total @ rows)))
+
+
+def _sided_words(answer: Answer) -> list[str]:
+    """Words and pairs, each also as the word of a yes or of a no: "it is not green" shares its
+    words with "it is green" and yet is far from it."""
+    found = word_features(answer[0])
+    return found + [f"{answer[1]} {word}" for word in found]
+
+
+def _all_words(answer: Answer) -> list[str]:
+    return all_stems(answer[0])
 
 
 def products(rows: sparse.csr_matrix) -> Matrix:

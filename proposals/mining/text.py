@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
+
+T = TypeVar("T")
 
 MAX_CHARS = 5000  # a longer text costs time and adds nothing
 
@@ -188,7 +191,7 @@ def negations(text: str) -> int:
     return len(_NEGATION.findall(text[:MAX_CHARS]))
 
 
-def tfidf(texts: Sequence[str], features: Callable[[str], list[str]], min_df: int = 1) -> sparse.csr_matrix:
+def tfidf(texts: Sequence[T], features: Callable[[T], list[str]], min_df: int = 1) -> sparse.csr_matrix:
     """Rows of unit length, one a text (an empty text is a row of zeros); terms weigh
     (1 + ln tf) * (ln((1 + n) / (1 + df)) + 1), as usual for short texts."""
     vectorizer = CountVectorizer(analyzer=features, dtype=np.float32)

@@ -146,6 +146,7 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
     )
     told = make_session(
         cast.account,
+        problem_domain=None,
         steps=None,
         transcript=[{"role": "user", "text": "No VPN\nsince noon"}, {"role": "agent", "text": "Is the router on?"}],
     )

@@ -50,3 +50,19 @@ def test_deciding_needs_no_javascript(open_page: OpenPage, cast: Cast, new_flow:
     expect(page.locator(".messagelist")).to_contain_text("VPN drops at noon: dismissed.")
     new_flow.refresh_from_db()
     assert new_flow.status == FlowProposal.Status.DISMISSED
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [("/nowhere", 404, "There is nothing here"), ("/admin/analytics/", 403, "You may not open this page")],
+)
+def test_a_refusal_is_a_plain_page(open_page: OpenPage, cast: Cast, path: str, status: int, words: str) -> None:
+    answer = open_page("/admin/", user=cast.bob).request.get(path)
+    assert answer.status == status
+    assert words in answer.text()
+
+
+def test_the_bar_fits_a_phone(open_page: OpenPage, cast: Cast) -> None:
+    page = open_page("/admin/", user=cast.alice, width=390)
+    for place in page.locator(".fp-places a").all():
+        expect(place).to_be_in_viewport()

@@ -108,3 +108,15 @@ def test_tabs_choose_the_status(open_page: OpenPage, cast: Cast, new_flow: FlowP
     expect(page.get_by_role("link", name="VPN drops at noon")).to_be_visible()
     page.get_by_role("navigation", name="Status").get_by_role("link", name="Rejected").click()
     expect(page.get_by_text("No proposal matches")).to_be_visible()
+
+
+def test_keys_walk_the_queue(open_page: OpenPage, cast: Cast, new_flow: FlowProposal, change: FlowProposal) -> None:
+    page = open_page(f"{QUEUE}{new_flow.pk}/change/", user=cast.alice)
+    expect(page.locator(".breadcrumbs")).to_contain_text("1 of 2 pending")
+    page.keyboard.press("j")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Printing from home")
+    page.get_by_label("Notes for the record").press("k")
+    expect(page.get_by_label("Notes for the record")).to_have_value("k")
+    page.locator("h1").click()
+    page.keyboard.press("k")
+    expect(page.get_by_role("heading", level=1)).to_have_text("VPN drops at noon")

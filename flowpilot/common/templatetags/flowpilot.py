@@ -63,6 +63,12 @@ def filter_choices(changelist: Any, parameter: str) -> list[dict[str, Any]]:
     return []
 
 
+@register.simple_tag
+def own_rows(manager: Any, user: Any) -> Any:
+    """The related rows that the viewer may see: a team's member sees a session, not all that it is evidence of."""
+    return manager.for_user(user)
+
+
 @register.filter
 def percent(share: float | None, digits: int = 0) -> str:
     """0.8125 → "81 %", with a space that does not break; an en dash where there is no share."""

@@ -22,7 +22,7 @@
   }
 
   // On a phone the filters start closed, so that the end of the page is near.
-  if (window.matchMedia("(max-width: 900px)").matches) {
+  if (window.matchMedia("(max-width: 1023px)").matches) {
     for (const filter of document.querySelectorAll("#changelist-filter details")) {
       filter.open = Boolean(filter.querySelector("li:not(:first-child).selected"));
     }

@@ -92,14 +92,17 @@
     const graph = new dagre.graphlib.Graph({ multigraph: true });
     graph.setGraph({ rankdir: "TB", nodesep: 18, ranksep: 28, marginx: 8, marginy: 8 });
     graph.setDefaultEdgeLabel(() => ({}));
+    const bold = (mark, plain) => (mark === "added" ? `600 ${plain}` : plain);
     for (const node of nodes) {
-      const lines = wrap((MARK_SIGNS[node.mark] || "") + (SIGNS[node.kind] || "") + node.text, NODE_WIDTH - 2 * PADDING, font);
-      const width = Math.max(90, Math.ceil(widest(lines, font)) + 2 * PADDING + 4);
+      const nodeFont = bold(node.mark, font);
+      const lines = wrap((MARK_SIGNS[node.mark] || "") + (SIGNS[node.kind] || "") + node.text, NODE_WIDTH - 2 * PADDING, nodeFont);
+      const width = Math.max(90, Math.ceil(widest(lines, nodeFont)) + 2 * PADDING + 4);
       graph.setNode(node.id, { ...node, lines, width, height: lines.length * LINE + 2 * PADDING - 4 });
     }
     edges.forEach((edge, index) => {
-      const lines = wrap((MARK_SIGNS[edge.mark] || "") + edge.label, LABEL_WIDTH, smallFont);
-      const width = Math.ceil(widest(lines, smallFont)) + 10;
+      const labelFont = bold(edge.mark, smallFont);
+      const lines = wrap((MARK_SIGNS[edge.mark] || "") + edge.label, LABEL_WIDTH, labelFont);
+      const width = Math.ceil(widest(lines, labelFont)) + 10;
       graph.setEdge(edge.from, edge.to, { ...edge, lines, width, height: lines.length * 15 + 4, labelpos: "c" }, String(index));
     });
     dagre.layout(graph);

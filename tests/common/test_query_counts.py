@@ -1,0 +1,74 @@
+"""Lists ask the database as often for fifty rows as for five."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from flowpilot.accounts.models import Team
+from flowpilot.accounts.roles import Role
+from flowpilot.common.audit import audit_record
+from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis, Topic
+from sessions.ingest import sessions_ingest
+from sessions.models import AISession
+from sessions.records import record_from_object
+from tests.conftest import Cast
+from tests.factories import definition, make_flow, make_member, record
+
+
+def add_rows(cast: Cast, start: int, stop: int) -> None:
+    """Rows of every list, each with relations of its own."""
+    account = cast.account
+    objects = [record(f"T-{n}", client=f"Client {n}", team=f"Team {n}") for n in range(start, stop)]
+    sessions_ingest(actor=None, account=account, records=[record_from_object(obj) for obj in objects])
+    for n in range(start, stop):
+        team, session = Team.objects.get(account=account, name=f"Team {n}"), AISession.objects.get(external_id=f"T-{n}")
+        version = make_flow(account, title=f"Flow {n}", team=team)
+        topic = Topic.objects.create(account=account, title=f"Topic {n}", flow=version.flow)
+        FlowProposal.objects.create(
+            account=account, topic=topic, proposal_type="enhancement", target_flow=version.flow, base_version=version,
+            team=team, title=f"Proposal {n}", proposed_flow_data=definition(), source_session=session,
+        )  # fmt: skip
+        SessionAnalysis.objects.create(account=account, session=session, state="failed", topic=topic)
+        AnalysisRun.objects.create(account=account, lease_token=n)
+        audit_record(actor=cast.alice, action="seen", target=session)
+        make_member(account, Role.TECHNICIAN, f"member{n}@northwind.test", team=team)
+
+
+# Filters that offer teams, clients or flows take one query each, whatever their number.
+LISTS = {
+    "/admin/ai_sessions/aisession/": 13,
+    "/admin/ai_sessions/client/": 5,
+    "/admin/flows/flow/": 8,
+    "/admin/proposals/flowproposal/": 8,
+    "/admin/proposals/sessionanalysis/": 6,
+    "/admin/accounts/membership/": 7,
+    "/admin/accounts/user/": 5,
+    "/admin/accounts/team/": 5,
+    "/admin/common/auditevent/": 7,
+    "/api/v1/sessions/": 3,
+    "/api/v1/proposals/": 3,
+    "/api/v1/flows/": 3,
+}
+
+
+def queries_of(client: Any, url: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(url).status_code == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize("user", ["olivia", "root"])
+def test_lists_do_not_ask_for_each_row(cast: Cast, login: Any, user: str) -> None:
+    add_rows(cast, 0, 5)
+    browser = login(getattr(cast, user))
+    few = {url: queries_of(browser, url) for url in [*LISTS, "/admin/proposals/analysisrun/"]}
+    add_rows(cast, 5, 50)
+    assert {url: queries_of(browser, url) for url in few} == few
+
+
+def test_the_number_of_queries_is_known(cast: Cast, login: Any) -> None:
+    add_rows(cast, 0, 5)
+    browser = login(cast.olivia)
+    assert {url: queries_of(browser, url) for url in LISTS} == LISTS

@@ -1,0 +1,164 @@
+"""Whole flows mined from sessions: their shape, their evidence, their validity."""
+
+import pytest
+
+from flowpilot.flows.validation import validate_definition
+from proposals.mining import mine, mine_topic, record_from_json
+from tests.proposals.mining_cases import (
+    action,
+    follow,
+    network_talks,
+    node_asking,
+    printer_talks,
+    question,
+    structured,
+    structured_vpn,
+    talk,
+)
+
+
+def test_a_tree_of_talks_is_found_again():
+    flow = mine_topic(network_talks())
+    cable = node_asking(flow.definition, "cable plugged in") if False else flow.definition["nodes"][0]
+    assert "cable" in cable["text"]
+    assert {option["label"] for option in cable["options"]} == {"Yes", "No"}
+    light = follow(flow.definition, cable, "Yes")
+    assert "light" in light["text"]
+    assert "repair tool" in follow(flow.definition, light, "Yes")["text"]
+    assert "wall port" in follow(flow.definition, light, "No")["text"]
+    assert "click" in follow(flow.definition, cable, "No")["text"]
+    assert len(flow.definition["nodes"]) == 5
+
+
+def test_farewells_are_no_nodes_and_ends_are_resolutions():
+    flow = mine_topic(network_talks())
+    assert not any("Glad" in node["text"] for node in flow.definition["nodes"])
+    assert {node["kind"] for node in flow.definition["nodes"] if not node.get("options")} == {"resolution"}
+
+
+def test_every_node_and_option_names_the_steps_it_rests_on():
+    records = network_talks()
+    flow = mine_topic(records)
+    by_key = {record.key: record for record in records}
+    root = flow.definition["nodes"][0]
+    assert len(flow.evidence[root["id"]]) == len(records)
+    assert all(by_key[key].transcript[index].role == "agent" for key, index in flow.evidence[root["id"]])
+    split = flow.option_evidence[root["id"]]
+    assert sorted(len(places) for places in split.values()) == [6, 12]
+    assert flow.answer_examples[root["id"]].keys() == split.keys()
+
+
+def test_options_keep_the_technicians_labels_and_escalations_end_as_such():
+    flow = mine_topic(structured_vpn())
+    expired = node_asking(flow.definition, "expired")
+    assert {option["label"] for option in expired["options"]} == {"Yes", "No"}
+    assert follow(flow.definition, expired, "No") | {"id": ""} == {
+        "id": "",
+        "kind": "escalation",
+        "text": "Handed to the network team.",
+    }
+
+
+def test_other_words_with_the_same_options_are_one_question():
+    choices = ("Ethernet", "Wireless", "Docking station")
+    asked = ("How are you connected?", "Which kind of link does the laptop use?")
+    records = [
+        structured(
+            f"s-{i}",
+            [question(asked[i % 2], choices[i // 2 % 3], choices), action(f"Renew the {choices[i // 2 % 3]} adapter.")],
+            problem_summary="Laptop without network.",
+        )
+        for i in range(18)
+    ]
+    flow = mine_topic(records)
+    assert [node["id"] for node in flow.definition["nodes"] if node["kind"] == "question"] == ["n1"]
+    assert {option["label"] for option in flow.definition["nodes"][0]["options"]} == set(choices)
+
+
+def test_a_stock_phrase_is_another_node_after_each_step():
+    records = [
+        structured(
+            f"s-{i}",
+            [
+                action("Restart the router.", "Done"),
+                question("Did that help?", "No"),
+                action("Replace the cable.", "Done"),
+                question("Did that help?", "Yes" if i % 2 else "No"),
+                *([] if i % 2 else [action("Order a new router.")]),
+            ],
+        )
+        for i in range(10)
+    ]
+    flow = mine_topic(records)
+    assert sum(node["text"] == "Did that help?" for node in flow.definition["nodes"]) == 2
+
+
+def test_checks_made_at_any_time_are_no_nodes():
+    records = []
+    for i, record in enumerate(structured_vpn(30)):
+        steps = [{"kind": s.kind, "prompt": s.prompt, "selected_option": s.selected_option} for s in record.steps]
+        if i % 5 == 0:
+            steps.insert(i // 5 % len(steps), {"kind": "script", "prompt": "Ran the inventory script."})
+        records.append(structured(record.key, steps, status=record.status, problem_summary="VPN fails."))
+    flow = mine_topic(records)
+    assert not any("inventory" in node["text"] for node in flow.definition["nodes"])
+
+
+def test_one_stray_session_adds_no_branch():
+    stray = talk("stray", "No network.", "Is the network cable plugged in?", "Yes.", "Sing to the router.", "Thanks.")
+    flow = mine_topic([*network_talks(), stray])
+    assert not any("Sing" in node["text"] for node in flow.definition["nodes"])
+    assert "stray" in flow.sessions
+
+
+def test_a_single_session_gives_a_flow():
+    flow = mine_topic(network_talks(2)[1:])
+    assert validate_definition(flow.definition) == []
+    assert [node["kind"] for node in flow.definition["nodes"]] == ["question", "question", "resolution"]
+
+
+def test_each_topic_gives_a_flow_and_order_does_not_matter():
+    records = network_talks() + printer_talks() + structured_vpn()
+    flows = mine(records)
+    assert len(flows) == 3
+    assert [flow.definition for flow in flows] == [flow.definition for flow in mine(list(records))]
+    assert sorted(key for flow in flows for key in flow.sessions) == sorted(record.key for record in records)
+
+
+LONG = "The adapter " + "and again " * 1200
+JUNK = [
+    {"external_id": "empty", "steps": []},
+    {"external_id": "silent", "transcript": []},
+    {"external_id": "blank", "steps": [{"prompt": "   "}]},
+    {"external_id": "notes", "steps": [{"kind": "note", "prompt": "Called."}]},
+    {"external_id": "emoji", "steps": [{"prompt": "🔥🔥🔥", "selected_option": "👍"}, {"prompt": "💧"}]},
+    {"external_id": "zh", "steps": [{"prompt": "电脑能上网吗？", "selected_option": "不能"}, {"prompt": "重启路由器"}]},
+    {"external_id": "de", "steps": [{"prompt": "Leuchtet die grüne Lampe?", "response": "Nein"}]},
+    {"external_id": "long", "steps": [{"prompt": LONG, "response": LONG}, {"kind": "action", "prompt": LONG}]},
+    {"external_id": "loop", "steps": [{"prompt": p} for p in "ABABAB"]},
+    {"external_id": "user only", "transcript": [{"role": "user", "text": "Help!"}]},
+    {"external_id": "lonely", "transcript": [{"role": "agent", "text": "Hello?"}]},
+]
+
+
+@pytest.mark.parametrize("obj", JUNK, ids=[str(obj["external_id"]) for obj in JUNK])
+def test_odd_sessions_alone_give_a_valid_flow_or_none(obj):
+    flow = mine_topic([record_from_json(obj)])
+    assert flow is None or validate_definition(flow.definition) == []
+
+
+def test_odd_sessions_among_others_spoil_nothing():
+    records = network_talks() + [record_from_json(obj) for obj in JUNK]
+    flows = mine(records)
+    assert all(validate_definition(flow.definition) == [] for flow in flows)
+    assert any({f"net-{i}" for i in range(18)} <= set(flow.sessions) for flow in flows)
+
+
+def test_more_wordings_than_are_compared_are_placed_on_the_sampled_nodes(monkeypatch):
+    from proposals.mining import engine
+
+    whole = mine_topic(network_talks(36)).definition
+    monkeypatch.setattr(engine, "MOST_WORDINGS", 14)
+    flow = mine_topic(network_talks(36))
+    assert len(flow.definition["nodes"]) == len(whole["nodes"])
+    assert len(flow.evidence["n1"]) == 36

@@ -1,0 +1,98 @@
+"""Texts fit to be shown: nothing private, clear titles, telling labels."""
+
+import pytest
+
+from proposals.mining import Masker, mine_topic
+from proposals.mining.labels import option_labels
+from proposals.mining.records import Step
+from proposals.mining.wording import clearest, headline, shorten, title_from
+from tests.proposals.mining_cases import action, question, structured
+
+
+@pytest.mark.parametrize(
+    ("text", "masked", "kind"),
+    [
+        ("Write to ann.lee@fabrikam.example today", "Write to [e-mail] today", "e-mail"),
+        ("Open https://portal.fabrikam.example/x?y=1 now", "Open [address] now", "address"),
+        ("Ping 10.20.30.40 twice", "Ping [address] twice", "address"),
+        ("The card is 00:1A:2B:3C:4D:5E here", "The card is [address] here", "address"),
+        (r"Map \\files01\sales again", "Map [path] again", "path"),
+        ("Restart FAB-SRV-02 now", "Restart [host] now", "host"),
+        ("Log on to mail.fabrikam.example", "Log on to [host]", "host"),
+        ("The password is Summer2024! for all", "The password is [secret] for all", "secret"),
+        ("Key 123456-123456-123456-123456-123456-123456-123456-123456.", "Key [secret].", "secret"),
+        ("Call +44 20 7946 0958 back", "Call [phone] back", "phone"),
+        ("Hello, my name is Petra Novak.", "Hello, my name is [person].", "person"),
+    ],
+)
+def test_masks_what_is_private(text, masked, kind):
+    masker = Masker()
+    assert masker.mask(text) == masked
+    assert masker.kinds == {kind}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Reset your password in the portal.", "Version 10.2 of Windows 11", "Hi there, is Wi-Fi on?", "Use port 3389."],
+)
+def test_leaves_plain_texts_alone(text):
+    masker = Masker()
+    assert (masker.mask(text), masker.kinds) == (text, set())
+
+
+def test_flow_texts_name_neither_client_nor_technician_and_say_what_was_masked():
+    records = [
+        structured(
+            f"s-{i}",
+            [question("Is the Contoso Bakery till on?", "No"), action("Ask bob@northwind.example or Bob Miller.")],
+            client="Contoso Bakery",
+            technician="bob.miller@northwind.example",
+            problem_summary="The till of Contoso Bakery is off.",
+        )
+        for i in range(4)
+    ]
+    flow = mine_topic(records)
+    told = str((flow.title, flow.definition, flow.prompt_examples, flow.problem_examples)).lower()
+    assert "contoso" not in told
+    assert "miller" not in told
+    assert flow.masked == ["client", "e-mail", "person"]
+
+
+def test_a_title_is_made_of_what_the_problems_share():
+    problems = [
+        "Hi, my laptop does not connect to the Wi-Fi. I have had it for two years.",
+        "Hello! My laptop cannot connect to Wi-Fi since Monday. Please help me.",
+        "The laptop does not connect to Wi-Fi. My boss is angry.",
+    ]
+    assert title_from([], problems) == "Laptop does not connect to the Wi-Fi"
+    assert title_from(["VPN down (P2)", "VPN down", ""], problems) == "VPN down"
+    assert title_from([], []) == "Untitled problem"
+
+
+def test_headlines_lose_greeting_and_owner():
+    assert headline("Hello, I am having trouble with my printer.") == "Trouble with printer"
+
+
+def test_the_clearest_wording_is_the_most_typical_one():
+    texts = ["Is the cable in?", "Is the network cable plugged in?", "Please look if network cable is plugged in well"]
+    assert texts[clearest(texts, [1, 1, 1])] == "Is the network cable plugged in?"
+
+
+def test_shorten_cuts_at_a_word():
+    assert shorten("one two\nthree four", 12) == "one two…"
+    assert shorten("x" * 20, 10) == "x" * 9 + "…"
+
+
+def answered(*answers):
+    return [Step("question", "Is it green?", (), None, answer, 0) for answer in answers]
+
+
+def test_labels_are_named_by_their_meaning():
+    groups = [answered("It is green.", "Yes, it is."), answered("It is not.", "No, not at all.")]
+    assert option_labels(groups, "question", Masker()) == ["Yes", "No"]
+
+
+def test_labels_of_other_answers_are_answers_and_never_alike():
+    groups = [answered("It is blue."), answered("It is red."), answered("It is red.")]
+    labels = option_labels(groups, "question", Masker())
+    assert len({label.casefold() for label in labels}) == 3
