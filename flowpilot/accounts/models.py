@@ -35,6 +35,9 @@ class Account(models.Model):
 
     objects = TenantQuerySet.as_manager()
 
+    class Meta:
+        ordering = ["name"]
+
     def __str__(self) -> str:
         return self.name
 

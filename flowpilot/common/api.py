@@ -30,6 +30,10 @@ class TenantViewSet(GenericViewSet):
             return queryset.none()
         return queryset.for_user(self.request.user)
 
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Filters are of lists: one row is found by its address alone."""
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
+
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer refusals as ErrorSerializer; anything unexpected stays Django's 500."""

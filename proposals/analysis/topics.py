@@ -10,6 +10,7 @@ from proposals.analysis.load import record_of, with_steps
 from proposals.mining.records import Record
 from proposals.mining.topicindex import TopicIndex
 from proposals.mining.topics import group_topics
+from proposals.mining.transcript import problem_of
 from proposals.mining.wording import title_from
 from proposals.models import SessionAnalysis, Topic
 from sessions.models import AISession
@@ -71,7 +72,7 @@ def _places_of_strangers(records: Sequence[Record], samples: Mapping[Place, Sequ
     strangers = [at for at in range(len(records)) if at not in found]
     for group in group_topics([records[at] for at in strangers]):
         members = [records[strangers[i]] for i in group]
-        title = title_from([r.title for r in members], [r.problem_summary for r in members])
+        title = title_from([r.title for r in members], [problem_of(r) for r in members])
         place = Place(title=title or "Untitled topic")
         found |= {strangers[i]: place for i in group}
     return [found.get(at) or Place(title="Untitled topic") for at in range(len(records))]

@@ -9,6 +9,7 @@ from proposals.mining.records import Record
 from proposals.mining.replay import FlowReader
 
 FOLDS = 5
+EXPLAINED = 0.5  # share of a session's steps that a flow must know
 MOST_REPLAYED = 400  # sessions replayed at most; the bound is narrow long before
 Z_95 = 1.96
 
@@ -20,7 +21,7 @@ def wilson_lower(successes: int, n: int, z: float = Z_95) -> float:
     """
     if not 0 <= successes <= n:
         raise ValueError(f"successes must lie in 0..{n}, got {successes}")
-    if n == 0:
+    if successes == 0:
         return 0.0
     share = successes / n
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -44,9 +45,11 @@ def flow_confidence(records: Sequence[Record]) -> float:
 
 
 def replays_well(reader: FlowReader, record: Record) -> bool:
-    """Whether the flow takes the session to the kind of end that it had."""
+    """Whether the flow takes the session to the kind of end that it had, by at least half of
+    its steps."""
     wanted = "escalation" if record.status == "escalated" else "resolution"
-    return reader.replay(record).outcome == wanted
+    replay = reader.replay(record)
+    return replay.outcome == wanted and replay.coverage >= EXPLAINED
 
 
 def _spread(records: Sequence[Record]) -> list[Record]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from proposals.mining.steptable import StepTable
+from proposals.mining.steptable import StepTable, fold
 from proposals.mining.text import all_stems, tfidf, unit_rows, word_features
 
 Matrix = NDArray[np.floating[Any]]
@@ -23,6 +23,7 @@ class Context:
     before_yes: sparse.csr_matrix  # (u x u) share preceded by unit j, answered yes
     before_no: sparse.csr_matrix
     after: sparse.csr_matrix  # (u x u) share followed by unit j, other than a farewell
+    picks: Matrix  # (u x u) likeness of the options picked before, 1 where none were
     answers: Matrix  # (u x u) likeness of the answers that came before, by words and pairs
     answer_words: Matrix  # (u x u) the same with glue words
     starts: Matrix  # u, share of occurrences that begin a session
@@ -50,6 +51,7 @@ class Context:
             before_yes=shares(here[~no], there[~no]),
             before_no=shares(here[no], there[no]),
             after=shares(there[goes_on], here[goes_on]),
+            picks=_picks_before(table),
             answers=_answers_before(table, _sided_words),
             answer_words=_answers_before(table, _all_words),
             starts=(starting / total).astype(np.float32),
@@ -61,13 +63,29 @@ class Context:
         preceded = sandwich(self.before_yes + self.before_no, same)
         return {
             "preceded": preceded,
-            "before": sandwich(self.before_yes, same) + sandwich(self.before_no, same),
+            "before": self.picks * (sandwich(self.before_yes, same) + sandwich(self.before_no, same)),
             "answer": preceded * self.answers,
             "answer_words": preceded * self.answer_words,
             "after": sandwich(self.after, same),
             "starts": np.outer(self.starts, self.starts),
             "ends": np.outer(self.ends, self.ends),
         }
+
+
+def _picks_before(table: StepTable) -> Matrix:
+    """Cosine of the options that were picked just before each two units; 1 as far as none were."""
+    label: dict[str, int] = {}
+    rows, columns = [], []
+    for unit, before in zip(table.unit.tolist(), table.before.tolist(), strict=True):
+        option = table.steps[before].selected_option if before >= 0 else None
+        if option:
+            rows.append(unit)
+            columns.append(label.setdefault(fold(option), len(label)))
+    size = len(table.prompts)
+    ones = np.ones(len(rows), np.float32)
+    picks = sparse.csr_matrix((ones, (rows, columns)), shape=(size, max(1, len(label))))
+    share = np.bincount(rows, minlength=size) / np.bincount(table.unit, minlength=size)
+    return np.asarray(1 - np.outer(share, share) * (1 - products(unit_rows(picks))), np.float32)
 
 
 def _answers_before(table: StepTable, features: Callable[[Answer], list[str]]) -> Matrix:

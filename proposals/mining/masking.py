@@ -5,34 +5,61 @@ from collections.abc import Callable, Iterable
 
 from proposals.mining.records import Record
 
-_TLD = r"(?:com|net|org|local|lan|internal|corp|io|co|de|uk|eu|us|info|biz|example|test|cloud|dev|app|gov|edu)"
+_TLD = (
+    r"(?:com|net|org|local|lan|internal|corp|io|co|de|uk|eu|us|info|biz|example|test|cloud|dev|app"
+    r"|gov|edu)"
+)
+_LOCKED_BY = (
+    r"(?:password|passcode|passphrase|pwd|pin|secret|token|api[ _-]?key|recovery key|bitlocker key"
+    r"|licen[cs]e key|psk|pre-?shared key)"
+)
+_HOST_WORDS = r"(?:SRV|DC|PC|WS|NB|LT|FS|APP|DB|SQL|EX|PRN|LAPTOP|DESKTOP)"
+_BEFORE_NAMES = r"(?:[Mm]y name is|[Tt]his is|[Hh]i|[Hh]ello|[Dd]ear|[Mm]r\.?|[Mm]rs\.?|[Mm]s\.?)"
+_NO_NAMES = r"(?!(?:There|Team|All|Everyone|The|Again|Support|Sir|Madam)\b)"
+_NAME = r"[A-Z][a-z]+(?:\s[A-Z][a-z]+)?"
+
 # In this order: a password before an address inside it, an address before the host in it.
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
+_PATTERNS: tuple[tuple[str, str, re.RegexFlag], ...] = (
     (
         "secret",
-        re.compile(
-            r"(?<=\b)(?P<keep>(?:password|passcode|passphrase|pwd|pin|secret|token|api[ _-]?key|recovery key|"
-            r"bitlocker key|licen[cs]e key|psk|pre-?shared key)\s*(?:is|was|=|:|to|->)\s*[\"'\u201c\u2018]?)"
-            r"(?P<mask>(?=[^\s\"'\u201d\u2019]*[\d!@#$%^&*_])[^\s\"'\u201d\u2019,;]{4,})",
-            re.IGNORECASE,
+        (
+            rf"\b(?P<keep>{_LOCKED_BY}\s*(?:is|was|=|:|to|->)\s*[\"'\u201c\u2018]?)"
+            r"(?=[^\s\"'\u201d\u2019]*[\d!@#$%^&*_])[^\s\"'\u201d\u2019,;]{4,}"
         ),
+        re.IGNORECASE,
     ),
-    ("secret", re.compile(r"\b(?:\d{6}-){5,7}\d{6}\b")),
-    ("secret", re.compile(r"\b(?:[A-Z0-9]{5}-){3,5}[A-Z0-9]{5}\b")),
-    ("secret", re.compile(r"\b(?:sk|pk|ghp|gho|xox[abp]|AKIA|eyJ)[-_A-Za-z0-9.]{12,}")),
-    ("secret", re.compile(r"\b(?=[A-Za-z0-9+/]*\d)(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{24,}={0,2}")),
-    ("e-mail", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")),
-    ("address", re.compile(r"\b(?:https?|ftp|smb|rdp|ssh)://[^\s<>\"')\]]+", re.IGNORECASE)),
-    ("path", re.compile(r"\\\\[\w.$-]+(?:\\[^\s\\,;\"']+)*")),
-    ("path", re.compile(r"\b[A-Za-z]:\\Users\\[^\s,;\"']+", re.IGNORECASE)),
-    ("address", re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}|:\d{2,5})?\b")),
-    ("address", re.compile(r"(?<![\w:])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:])", re.IGNORECASE)),
-    ("address", re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}(?::?[0-9a-f]{1,4}){1,7}(?![\w:])", re.IGNORECASE)),
-    ("host", re.compile(rf"\b(?!www\.)(?:[a-z0-9][a-z0-9-]*\.)+{_TLD}\b", re.IGNORECASE)),
-    ("host", re.compile(r"\b[A-Z][A-Z0-9]+(?:-[A-Z0-9]+)+\d\b|\b(?:SRV|DC|PC|WS|NB|LT|FS|APP|DB|SQL|EX|PRN|LAPTOP|DESKTOP)-?[A-Z0-9-]*\d+\b")),
-    ("phone", re.compile(r"(?<![\w.])\+?\d[\d ()-]{8,}\d(?![\w.])")),
-    ("person", re.compile(r"(?<=\b)(?P<keep>(?:[Mm]y name is|[Tt]his is|[Hh]i|[Hh]ello|[Dd]ear|[Mm]r\.?|[Mm]rs\.?|[Mm]s\.?)\s+)(?P<mask>(?!There\b|Team\b|All\b|Everyone\b|The\b|Again\b)[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)(?=[\s,.!?:;]|$)")),
-)  # fmt: skip
+    ("secret", r"\b(?:\d{6}-){5,7}\d{6}\b", re.NOFLAG),
+    ("secret", r"\b(?:[A-Z0-9]{5}-){3,5}[A-Z0-9]{5}\b", re.NOFLAG),
+    ("secret", r"\b(?:sk|pk|ghp|gho|xox[abp]|AKIA|eyJ)[-_A-Za-z0-9.]{12,}", re.NOFLAG),
+    (
+        "secret",
+        (
+            r"\b(?=[A-Za-z0-9+/]*\d)(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])"
+            r"[A-Za-z0-9+/]{24,}={0,2}"
+        ),
+        re.NOFLAG,
+    ),
+    ("e-mail", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*", re.NOFLAG),
+    ("address", r"\b(?:https?|ftp|smb|rdp|ssh)://[^\s<>\"')\]]+", re.IGNORECASE),
+    ("path", r"\\\\[\w.$-]+(?:\\[^\s\\,;\"']+)*", re.NOFLAG),
+    ("path", r"\b[A-Za-z]:\\Users\\[^\s,;\"']+", re.IGNORECASE),
+    ("address", r"\b(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}|:\d{2,5})?\b", re.NOFLAG),
+    ("address", r"(?<![\w:])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:])", re.IGNORECASE),
+    (
+        "address",
+        r"(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}(?::?[0-9a-f]{1,4}){1,7}(?![\w:])",
+        re.IGNORECASE,
+    ),
+    ("host", rf"\b(?!www\.)(?:[a-z0-9][a-z0-9-]*\.)+{_TLD}\b", re.IGNORECASE),
+    ("host", rf"\b[A-Z][A-Z0-9]+(?:-[A-Z0-9]+)+\d\b|\b{_HOST_WORDS}-?[A-Z0-9-]*\d+\b", re.NOFLAG),
+    ("phone", r"(?<![\w.])\+?\d[\d ()-]{8,}\d(?![\w.])", re.NOFLAG),
+    (
+        "person",
+        rf"\b(?P<keep>{_BEFORE_NAMES}\s+){_NO_NAMES}{_NAME}(?=[\s,.!?:;]|$)",
+        re.NOFLAG,
+    ),
+)
+_COMPILED = tuple((kind, re.compile(pattern, flags)) for kind, pattern, flags in _PATTERNS)
 
 
 class Masker:
@@ -52,7 +79,7 @@ class Masker:
 
     def mask(self, text: str) -> str:
         """The text with everything private replaced by its kind in brackets."""
-        for kind, pattern in (*self._names, *_PATTERNS):
+        for kind, pattern in (*self._names, *_COMPILED):
             text = pattern.sub(self._replacement(kind), text)
         return text
 

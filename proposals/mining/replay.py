@@ -23,6 +23,7 @@ __all__ = ["FlowIndex", "FlowReader", "FlowReplayer", "Outcome", "Replay"]
 Key = TypeVar("Key", bound=Hashable)
 Outcome = Literal["resolution", "escalation", "left", "unfinished", "not_applicable"]
 
+ROOT_LEAST, ROOT_SHARE = 0.2, 0.75  # likeness to the root, also as a share of the best node's
 ENTRY = 0.35  # likeness that the prompt where a session enters the flow needs
 CLEARLY_OTHER = 0.45  # a prompt this like another node...
 RIVAL = 0.5  # ...and by this factor less like the expected one has left the flow
@@ -142,7 +143,7 @@ class _Walk:
         ids = list(self._place)
         for at in range(min(LOOK_ON, len(self._steps))):
             best = int(self._likeness[at].argmax())
-            if self._likeness[at, self._place[root]] >= max(LEAST, 0.75 * self._likeness[at, best]):
+            if self._likeness[at, self._place[root]] >= max(ROOT_LEAST, ROOT_SHARE * self._likeness[at, best]):
                 return root, at
             if self._likeness[at, best] >= ENTRY:
                 return ids[best], at

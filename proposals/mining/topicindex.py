@@ -16,6 +16,7 @@ from proposals.mining.transcript import counted_steps, opening_of, problem_of
 Key = TypeVar("Key", bound=Hashable)
 
 BELONGS = 0.5  # of the median likeness of the topic's own sessions to it
+NEARLY, CLEARLY = 0.6, 1.5  # share of that which is enough when the next topic is so much farther
 PER_TOPIC = 60  # sessions that a topic is known by
 AT_ONCE = 2000
 SHARES = (0.35, 0.25, 0.4)  # of the problem, the opening prompt and the whole session
@@ -52,7 +53,9 @@ class TopicIndex(Generic[Key]):
     def _nearest(self, likeness: NDArray[np.float64]) -> list[tuple[Key | None, float]]:
         margin = likeness / np.maximum(self._needed, 1e-9)
         best = margin.argmax(axis=1)
-        fits = margin[np.arange(len(best)), best] >= 1
+        first = margin[np.arange(len(best)), best]
+        second = np.sort(margin, axis=1)[:, -2] if margin.shape[1] > 1 else np.zeros(len(best))
+        fits = (first >= 1) | ((first >= NEARLY) & (first >= CLEARLY * second))
         return [
             (self.keys[k] if ok else None, float(likeness[row, k]))
             for row, (k, ok) in enumerate(zip(best, fits, strict=True))

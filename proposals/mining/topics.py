@@ -38,6 +38,7 @@ GROUP_WEIGHTS = {
 }  # fmt: skip
 GROUP_BIAS = -5.0
 JOIN_ABOVE = -0.4
+NEVER = -30.0  # log odds of groups that must stay apart
 SMALL = 4  # sessions; a smaller group says little about itself
 USUAL = {"opening": 0.35, "problem": 0.12}
 SHRINK = 3.0
@@ -48,16 +49,16 @@ def group_topics(records: Sequence[Record]) -> list[list[int]]:
     """Positions of the records, grouped by topic, each group and the list of groups in order."""
     left = np.arange(len(records))
     groups: list[list[int]] = []
-    samples = 0
+    rounds: list[int] = []  # the sample that each group was found in
     while len(left):
         sample = left[np.unique(np.linspace(0, len(left) - 1, SAMPLE).astype(int))]
         found = _grouped(sample, _group_sample([records[i] for i in sample]))
         rest = np.setdiff1d(left, sample, assume_unique=True)
         left = _assign(records, found, rest)
+        rounds += [rounds[-1] + 1 if rounds else 0] * len(found)
         groups += found
-        samples += 1
-    if samples > 1:
-        groups = _reconcile(records, groups)
+    if rounds and rounds[-1]:
+        groups = _reconcile(records, groups, np.array(rounds))
     return sorted(sorted(group) for group in groups)
 
 
@@ -79,17 +80,18 @@ def _assign(records: Sequence[Record], groups: list[list[int]], rest: NDArray[np
     return np.array(unplaced, dtype=np.int64)
 
 
-def _reconcile(records: Sequence[Record], groups: list[list[int]]) -> list[list[int]]:
-    """Join groups of different samples that are one topic, judged by some sessions of each."""
+def _reconcile(records: Sequence[Record], groups: list[list[int]], rounds: NDArray[np.int64]) -> list[list[int]]:
+    """Join groups of different samples that are one topic, judged by some sessions of each.
+    Groups of one sample have been compared already and stay apart."""
     each = max(3, RECONCILED // len(groups))
     chosen = [[group[int(p)] for p in np.linspace(0, len(group) - 1, min(each, len(group)))] for group in groups]
     labels = np.repeat(np.arange(len(groups)), [len(part) for part in chosen])
-    sample = [records[i] for part in chosen for i in part]
-    joined = _join_groups(labels, *_odds(sample))
-    target = {int(old): int(new) for old, new in zip(labels, joined, strict=True)}
+    joint = _group_odds(labels, *_odds([records[i] for part in chosen for i in part]))
+    joint[rounds[:, None] == rounds[None, :]] = NEVER
+    size = np.array([len(group) for group in groups], dtype=np.float64)
     merged: dict[int, list[int]] = {}
-    for k, group in enumerate(groups):
-        merged.setdefault(target[k], []).extend(group)
+    for group, target in zip(groups, average_linkage(joint, JOIN_ABOVE, size).tolist(), strict=True):
+        merged.setdefault(target, []).extend(group)
     return list(merged.values())
 
 
@@ -115,20 +117,28 @@ def _join_groups(
     for _ in range(ROUNDS):
         if not groups.max():
             break
-        member = members(groups)
-        size = member.sum(axis=1)
-        small = np.minimum.outer(size, size) < SMALL
-        contained = prompts.containment(member)
-        contained = np.maximum(contained, contained.T)
-        features = {name: relative_likeness(likeness[name], member, usual, SHRINK) for name, usual in USUAL.items()} | {
-            "odds": group_means(odds, member),
-            "contained": contained,
-            "inside": np.where(small, 0, np.maximum(contained - 0.5, 0)),
-            "small": small,
-        }
-        joint = GROUP_BIAS + sum(w * features[name] for name, w in GROUP_WEIGHTS.items())
-        joined = average_linkage(np.asarray(joint, np.float32), JOIN_ABOVE, size)
+        joint = _group_odds(groups, prompts, likeness, odds)
+        joined = average_linkage(joint, JOIN_ABOVE, np.bincount(groups).astype(np.float64))
         if joined.max() == groups.max():
             break
         groups = np.unique(joined[groups], return_inverse=True)[1].astype(np.int64)
     return groups
+
+
+def _group_odds(groups: NDArray[np.int64], prompts: PromptUse, likeness: dict[str, Matrix], odds: Matrix) -> Matrix:
+    """(k x k) log odds that two groups are of one topic."""
+    member = members(groups)
+    size = member.sum(axis=1)
+    small = np.minimum.outer(size, size) < SMALL
+    contained = prompts.containment(member)
+    contained = np.maximum(contained, contained.T)
+    features = {name: relative_likeness(likeness[name], member, usual, SHRINK) for name, usual in USUAL.items()} | {
+        "odds": group_means(odds, member),
+        "contained": contained,
+        "inside": np.where(small, 0, np.maximum(contained - 0.5, 0)),
+        "small": small,
+    }
+    joint = np.full(small.shape, GROUP_BIAS)
+    for name, weight in GROUP_WEIGHTS.items():
+        joint += weight * features[name]
+    return joint

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 
 from proposals.mining.records import Record, Step, Turn
 
+_TO_QUESTION_MARK = r"(?:[^.!?]|\.(?=\S))*\?"
 _ASKS_FOR_HELP = re.compile(
-    r"\b(?:how|what|where|which|why|who)\b[^.!]*\?"
-    r"|\b(?:any|a) way\b[^.!]*\?"
-    r"|\b(?:do not|don't|not|no|never)\s+(?:really\s+|quite\s+)?"
+    rf"\b(?:how|what|where|which|why|who)\b{_TO_QUESTION_MARK}"
+    rf"|\b(?:any|a) ways?\b{_TO_QUESTION_MARK}"
+    r"|\b(?:do not|don't|not|no|never)\s+(?:have\s+|really\s+|quite\s+|any\s+)*"
     r"(?:sure|know|idea|familiar|certain|understand|aware|clue)\b"
     r"|\b(?:unsure|unclear|clueless|confused)\b"
-    r"|\b(?:would like to know|need (?:some )?help|tell me (?:how|what|where|why))\b",
+    r"|\b(?:would like to know|need (?:some )?help|(?:tell|show|explain to) me (?:how|what|where"
+    r"|why))\b",
     re.IGNORECASE,
 )
 _OFFERS_HELP = re.compile(
@@ -82,18 +84,20 @@ def steps_from_transcript(turns: Sequence[Turn]) -> tuple[Step, ...]:
         if turn.role != "agent" or not turn.text.strip():
             continue
         before = turns[place - 1].text if place and turns[place - 1].role == "user" else ""
-        kind = _kind(turn.text, before, asked_before)
+        helping = bool(steps) and steps[-1].kind == "help"
+        kind = _kind(turn.text, before, asked_before, helping)
         response = _response(turns, place)
         steps.append(Step(kind, turn.text.strip(), (), None, response, place))
         asked_before = True
     return _answers_after_help(steps)
 
 
-def _kind(prompt: str, before: str, asked_before: bool) -> str:
+def _kind(prompt: str, before: str, asked_before: bool, helping: bool) -> str:
+    """`before`: what the user said just now; `helping`: whether the last step was help."""
     is_question = "?" in prompt
     if asked_before and _OFFERS_HELP.search(prompt):
         return "help"
-    if asked_before and not is_question and _ASKS_FOR_HELP.search(before):
+    if asked_before and (helping or not is_question) and _ASKS_FOR_HELP.search(before):
         return "help"
     return "question" if is_question else "action"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proposals.mining import Record, record_from_json
+from proposals.mining import MinedFlow, Record, Turn, mine_topic, record_from_json
 
 # Each step: the ways it is asked, and for each answer the ways it is given.
 ASKS_CABLE = (
@@ -50,6 +50,18 @@ def talk(key: str, *turns: str, status: str = "resolved") -> Record:
     roles = ("user", "agent")
     transcript = [{"role": roles[i % 2], "text": text} for i, text in enumerate(turns)]
     return record_from_json({"external_id": key, "status": status, "transcript": transcript})
+
+
+def turns_of(record: Record) -> tuple[Turn, ...]:
+    assert record.transcript is not None
+    return record.transcript
+
+
+def mined(records: Sequence[Record]) -> MinedFlow:
+    """The flow of the records, which are of one topic."""
+    flow = mine_topic(records)
+    assert flow is not None
+    return flow
 
 
 def network_talks(count: int = 18, prefix: str = "net") -> list[Record]:

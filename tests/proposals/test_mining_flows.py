@@ -1,12 +1,15 @@
 """Whole flows mined from sessions: their shape, their evidence, their validity."""
 
+from typing import Any
+
 import pytest
 
 from flowpilot.flows.validation import validate_definition
-from proposals.mining import mine, mine_topic, record_from_json
+from proposals.mining import engine, mine, mine_topic, record_from_json
 from tests.proposals.mining_cases import (
     action,
     follow,
+    mined,
     network_talks,
     node_asking,
     printer_talks,
@@ -17,9 +20,9 @@ from tests.proposals.mining_cases import (
 )
 
 
-def test_a_tree_of_talks_is_found_again():
-    flow = mine_topic(network_talks())
-    cable = node_asking(flow.definition, "cable plugged in") if False else flow.definition["nodes"][0]
+def test_a_tree_of_talks_is_found_again() -> None:
+    flow = mined(network_talks())
+    cable = flow.definition["nodes"][0]
     assert "cable" in cable["text"]
     assert {option["label"] for option in cable["options"]} == {"Yes", "No"}
     light = follow(flow.definition, cable, "Yes")
@@ -30,26 +33,26 @@ def test_a_tree_of_talks_is_found_again():
     assert len(flow.definition["nodes"]) == 5
 
 
-def test_farewells_are_no_nodes_and_ends_are_resolutions():
-    flow = mine_topic(network_talks())
+def test_farewells_are_no_nodes_and_ends_are_resolutions() -> None:
+    flow = mined(network_talks())
     assert not any("Glad" in node["text"] for node in flow.definition["nodes"])
     assert {node["kind"] for node in flow.definition["nodes"] if not node.get("options")} == {"resolution"}
 
 
-def test_every_node_and_option_names_the_steps_it_rests_on():
+def test_every_node_and_option_names_the_steps_it_rests_on() -> None:
     records = network_talks()
-    flow = mine_topic(records)
+    flow = mined(records)
     by_key = {record.key: record for record in records}
     root = flow.definition["nodes"][0]
     assert len(flow.evidence[root["id"]]) == len(records)
-    assert all(by_key[key].transcript[index].role == "agent" for key, index in flow.evidence[root["id"]])
+    assert all((by_key[key].transcript or ())[index].role == "agent" for key, index in flow.evidence[root["id"]])
     split = flow.option_evidence[root["id"]]
     assert sorted(len(places) for places in split.values()) == [6, 12]
     assert flow.answer_examples[root["id"]].keys() == split.keys()
 
 
-def test_options_keep_the_technicians_labels_and_escalations_end_as_such():
-    flow = mine_topic(structured_vpn())
+def test_options_keep_the_technicians_labels_and_escalations_end_as_such() -> None:
+    flow = mined(structured_vpn())
     expired = node_asking(flow.definition, "expired")
     assert {option["label"] for option in expired["options"]} == {"Yes", "No"}
     assert follow(flow.definition, expired, "No") | {"id": ""} == {
@@ -59,23 +62,24 @@ def test_options_keep_the_technicians_labels_and_escalations_end_as_such():
     }
 
 
-def test_other_words_with_the_same_options_are_one_question():
+def test_other_words_with_the_same_options_are_one_question() -> None:
     choices = ("Ethernet", "Wireless", "Docking station")
+    cures = ("Swap the cable.", "Forget the network and join it again.", "Update its firmware.")
     asked = ("How are you connected?", "Which kind of link does the laptop use?")
     records = [
         structured(
             f"s-{i}",
-            [question(asked[i % 2], choices[i // 2 % 3], choices), action(f"Renew the {choices[i // 2 % 3]} adapter.")],
+            [question(asked[i % 2], choices[i // 2 % 3], choices), action(cures[i // 2 % 3])],
             problem_summary="Laptop without network.",
         )
         for i in range(18)
     ]
-    flow = mine_topic(records)
+    flow = mined(records)
     assert [node["id"] for node in flow.definition["nodes"] if node["kind"] == "question"] == ["n1"]
     assert {option["label"] for option in flow.definition["nodes"][0]["options"]} == set(choices)
 
 
-def test_a_stock_phrase_is_another_node_after_each_step():
+def test_a_stock_phrase_is_another_node_after_each_step() -> None:
     records = [
         structured(
             f"s-{i}",
@@ -89,35 +93,35 @@ def test_a_stock_phrase_is_another_node_after_each_step():
         )
         for i in range(10)
     ]
-    flow = mine_topic(records)
+    flow = mined(records)
     assert sum(node["text"] == "Did that help?" for node in flow.definition["nodes"]) == 2
 
 
-def test_checks_made_at_any_time_are_no_nodes():
+def test_checks_made_at_any_time_are_no_nodes() -> None:
     records = []
     for i, record in enumerate(structured_vpn(30)):
         steps = [{"kind": s.kind, "prompt": s.prompt, "selected_option": s.selected_option} for s in record.steps]
         if i % 5 == 0:
             steps.insert(i // 5 % len(steps), {"kind": "script", "prompt": "Ran the inventory script."})
         records.append(structured(record.key, steps, status=record.status, problem_summary="VPN fails."))
-    flow = mine_topic(records)
+    flow = mined(records)
     assert not any("inventory" in node["text"] for node in flow.definition["nodes"])
 
 
-def test_one_stray_session_adds_no_branch():
+def test_one_stray_session_adds_no_branch() -> None:
     stray = talk("stray", "No network.", "Is the network cable plugged in?", "Yes.", "Sing to the router.", "Thanks.")
-    flow = mine_topic([*network_talks(), stray])
+    flow = mined([*network_talks(), stray])
     assert not any("Sing" in node["text"] for node in flow.definition["nodes"])
     assert "stray" in flow.sessions
 
 
-def test_a_single_session_gives_a_flow():
-    flow = mine_topic(network_talks(2)[1:])
+def test_a_single_session_gives_a_flow() -> None:
+    flow = mined(network_talks(2)[1:])
     assert validate_definition(flow.definition) == []
     assert [node["kind"] for node in flow.definition["nodes"]] == ["question", "question", "resolution"]
 
 
-def test_each_topic_gives_a_flow_and_order_does_not_matter():
+def test_each_topic_gives_a_flow_and_order_does_not_matter() -> None:
     records = network_talks() + printer_talks() + structured_vpn()
     flows = mine(records)
     assert len(flows) == 3
@@ -126,13 +130,13 @@ def test_each_topic_gives_a_flow_and_order_does_not_matter():
 
 
 LONG = "The adapter " + "and again " * 1200
-JUNK = [
+JUNK: list[dict[str, Any]] = [
     {"external_id": "empty", "steps": []},
     {"external_id": "silent", "transcript": []},
     {"external_id": "blank", "steps": [{"prompt": "   "}]},
     {"external_id": "notes", "steps": [{"kind": "note", "prompt": "Called."}]},
     {"external_id": "emoji", "steps": [{"prompt": "🔥🔥🔥", "selected_option": "👍"}, {"prompt": "💧"}]},
-    {"external_id": "zh", "steps": [{"prompt": "电脑能上网吗？", "selected_option": "不能"}, {"prompt": "重启路由器"}]},
+    {"external_id": "zh", "steps": [{"prompt": "电脑能上网吗", "selected_option": "不能"}, {"prompt": "重启路由器"}]},
     {"external_id": "de", "steps": [{"prompt": "Leuchtet die grüne Lampe?", "response": "Nein"}]},
     {"external_id": "long", "steps": [{"prompt": LONG, "response": LONG}, {"kind": "action", "prompt": LONG}]},
     {"external_id": "loop", "steps": [{"prompt": p} for p in "ABABAB"]},
@@ -142,23 +146,21 @@ JUNK = [
 
 
 @pytest.mark.parametrize("obj", JUNK, ids=[str(obj["external_id"]) for obj in JUNK])
-def test_odd_sessions_alone_give_a_valid_flow_or_none(obj):
+def test_odd_sessions_alone_give_a_valid_flow_or_none(obj: Any) -> None:
     flow = mine_topic([record_from_json(obj)])
     assert flow is None or validate_definition(flow.definition) == []
 
 
-def test_odd_sessions_among_others_spoil_nothing():
+def test_odd_sessions_among_others_spoil_nothing() -> None:
     records = network_talks() + [record_from_json(obj) for obj in JUNK]
     flows = mine(records)
     assert all(validate_definition(flow.definition) == [] for flow in flows)
     assert any({f"net-{i}" for i in range(18)} <= set(flow.sessions) for flow in flows)
 
 
-def test_more_wordings_than_are_compared_are_placed_on_the_sampled_nodes(monkeypatch):
-    from proposals.mining import engine
-
-    whole = mine_topic(network_talks(36)).definition
+def test_more_wordings_than_are_compared_are_placed_on_the_sampled_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = mined(network_talks(36)).definition
     monkeypatch.setattr(engine, "MOST_WORDINGS", 14)
-    flow = mine_topic(network_talks(36))
+    flow = mined(network_talks(36))
     assert len(flow.definition["nodes"]) == len(whole["nodes"])
     assert len(flow.evidence["n1"]) == 36

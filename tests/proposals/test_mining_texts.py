@@ -2,11 +2,11 @@
 
 import pytest
 
-from proposals.mining import Masker, mine_topic
+from proposals.mining import Masker
 from proposals.mining.labels import option_labels
 from proposals.mining.records import Step
 from proposals.mining.wording import clearest, headline, shorten, title_from
-from tests.proposals.mining_cases import action, question, structured
+from tests.proposals.mining_cases import action, mined, question, structured
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from tests.proposals.mining_cases import action, question, structured
         ("Hello, my name is Petra Novak.", "Hello, my name is [person].", "person"),
     ],
 )
-def test_masks_what_is_private(text, masked, kind):
+def test_masks_what_is_private(text: str, masked: str, kind: str) -> None:
     masker = Masker()
     assert masker.mask(text) == masked
     assert masker.kinds == {kind}
@@ -35,12 +35,12 @@ def test_masks_what_is_private(text, masked, kind):
     "text",
     ["Reset your password in the portal.", "Version 10.2 of Windows 11", "Hi there, is Wi-Fi on?", "Use port 3389."],
 )
-def test_leaves_plain_texts_alone(text):
+def test_leaves_plain_texts_alone(text: str) -> None:
     masker = Masker()
     assert (masker.mask(text), masker.kinds) == (text, set())
 
 
-def test_flow_texts_name_neither_client_nor_technician_and_say_what_was_masked():
+def test_flow_texts_name_neither_client_nor_technician_and_say_what_was_masked() -> None:
     records = [
         structured(
             f"s-{i}",
@@ -51,48 +51,48 @@ def test_flow_texts_name_neither_client_nor_technician_and_say_what_was_masked()
         )
         for i in range(4)
     ]
-    flow = mine_topic(records)
+    flow = mined(records)
     told = str((flow.title, flow.definition, flow.prompt_examples, flow.problem_examples)).lower()
     assert "contoso" not in told
     assert "miller" not in told
     assert flow.masked == ["client", "e-mail", "person"]
 
 
-def test_a_title_is_made_of_what_the_problems_share():
+def test_a_title_is_made_of_what_the_problems_share() -> None:
     problems = [
         "Hi, my laptop does not connect to the Wi-Fi. I have had it for two years.",
         "Hello! My laptop cannot connect to Wi-Fi since Monday. Please help me.",
         "The laptop does not connect to Wi-Fi. My boss is angry.",
     ]
-    assert title_from([], problems) == "Laptop does not connect to the Wi-Fi"
+    assert title_from([], problems) == "Laptop does not connect to Wi-Fi"
     assert title_from(["VPN down (P2)", "VPN down", ""], problems) == "VPN down"
     assert title_from([], []) == "Untitled problem"
 
 
-def test_headlines_lose_greeting_and_owner():
+def test_headlines_lose_greeting_and_owner() -> None:
     assert headline("Hello, I am having trouble with my printer.") == "Trouble with printer"
 
 
-def test_the_clearest_wording_is_the_most_typical_one():
+def test_the_clearest_wording_is_the_most_typical_one() -> None:
     texts = ["Is the cable in?", "Is the network cable plugged in?", "Please look if network cable is plugged in well"]
     assert texts[clearest(texts, [1, 1, 1])] == "Is the network cable plugged in?"
 
 
-def test_shorten_cuts_at_a_word():
+def test_shorten_cuts_at_a_word() -> None:
     assert shorten("one two\nthree four", 12) == "one two…"
     assert shorten("x" * 20, 10) == "x" * 9 + "…"
 
 
-def answered(*answers):
+def answered(*answers: str) -> list[Step]:
     return [Step("question", "Is it green?", (), None, answer, 0) for answer in answers]
 
 
-def test_labels_are_named_by_their_meaning():
+def test_labels_are_named_by_their_meaning() -> None:
     groups = [answered("It is green.", "Yes, it is."), answered("It is not.", "No, not at all.")]
     assert option_labels(groups, "question", Masker()) == ["Yes", "No"]
 
 
-def test_labels_of_other_answers_are_answers_and_never_alike():
+def test_labels_of_other_answers_are_answers_and_never_alike() -> None:
     groups = [answered("It is blue."), answered("It is red."), answered("It is red.")]
     labels = option_labels(groups, "question", Masker())
     assert len({label.casefold() for label in labels}) == 3

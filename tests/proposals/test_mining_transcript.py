@@ -1,14 +1,16 @@
 """Talk becomes steps: help and politeness are recognised, answers find their question."""
 
+from dataclasses import replace
+
 import pytest
 
 from proposals.mining.polarity import says_no
-from proposals.mining.records import Step
+from proposals.mining.records import Record, Role, Step, Turn
 from proposals.mining.transcript import has_substance, is_pleasantry, opening_of, steps_of
 from tests.proposals.mining_cases import talk
 
 
-def test_help_is_no_question_and_its_answer_belongs_to_the_question_before():
+def test_help_is_no_question_and_its_answer_belongs_to_the_question_before() -> None:
     record = talk(
         "t",
         "My screen is dark.",
@@ -24,27 +26,20 @@ def test_help_is_no_question_and_its_answer_belongs_to_the_question_before():
     assert steps[0].response == "Yes, it is in there."
 
 
-def test_the_first_question_of_a_user_is_the_problem_and_not_a_call_for_help():
+def test_the_first_question_of_a_user_is_the_problem_and_not_a_call_for_help() -> None:
     record = talk("t", "How do I get my mail back?", "Look into the archive folder first.")
     assert steps_of(record)[0].kind == "action"
 
 
-def test_several_user_turns_are_one_answer():
-    turns = [("agent", "Is it on?"), ("user", "Wait."), ("user", "Yes."), ("agent", ""), ("agent", "Fine.")]
-    record = talk("t", "No sound.")
-    record = type(record)(**{**_fields(record), "transcript": tuple(_turn(*turn) for turn in turns)})
-    steps = steps_of(record)
+def test_several_user_turns_are_one_answer() -> None:
+    steps = steps_of(
+        spoken(("agent", "Is it on?"), ("user", "Wait."), ("user", "Yes."), ("agent", ""), ("agent", "Fine."))
+    )
     assert [(step.prompt, step.response) for step in steps] == [("Is it on?", "Wait.\nYes."), ("Fine.", None)]
 
 
-def _fields(record):
-    return {name: getattr(record, name) for name in type(record).__slots__}
-
-
-def _turn(role, text):
-    from proposals.mining import Turn
-
-    return Turn(role, text)
+def spoken(*turns: tuple[Role, str]) -> Record:
+    return replace(talk("t", "x"), transcript=tuple(Turn(*turn) for turn in turns))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +51,7 @@ def _turn(role, text):
         ("Replace the cable.", False),
     ],
 )
-def test_pleasantries(text, polite):
+def test_pleasantries(text: str, polite: bool) -> None:
     assert is_pleasantry(text) is polite
 
 
@@ -71,19 +66,17 @@ def test_pleasantries(text, polite):
         ("Is it fixed?", "No", True),
     ],
 )
-def test_an_answer_is_read_against_its_question(prompt, answer, no):
+def test_an_answer_is_read_against_its_question(prompt: str, answer: str, no: bool) -> None:
     assert says_no(Step("question", prompt, (), None, answer, 0)) is no
 
 
-def test_a_picked_option_stands_for_itself():
+def test_a_picked_option_stands_for_itself() -> None:
     assert says_no(Step("question", "Do the fans not turn?", ("Yes", "No"), "No", None, 0))
 
 
-def test_a_greeting_does_not_open_the_work_and_alone_has_no_substance():
-    greeted = [("agent", "Hello, how can I help?"), ("user", "My mail is gone."), ("agent", "Search the archive.")]
-    record = talk("t", "x")
-    record = type(record)(**{**_fields(record), "transcript": tuple(_turn(*turn) for turn in greeted)})
-    assert opening_of(record) == "Search the archive."
-    assert has_substance(record)
-    idle = (*record.transcript[:1], _turn("user", "Never mind."), _turn("agent", "No problem, have a nice day!"))
-    assert not has_substance(type(record)(**{**_fields(record), "transcript": idle}))
+def test_a_greeting_does_not_open_the_work_and_alone_has_no_substance() -> None:
+    hello: tuple[Role, str] = ("agent", "Hello, how can I help?")
+    worked = spoken(hello, ("user", "My mail is gone."), ("agent", "Search the archive."))
+    idle = spoken(hello, ("user", "Never mind."), ("agent", "No problem, have a nice day!"))
+    assert opening_of(worked) == "Search the archive."
+    assert (has_substance(worked), has_substance(idle)) == (True, False)

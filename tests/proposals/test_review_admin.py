@@ -146,7 +146,7 @@ class TestEditAndPublish:
     @pytest.mark.parametrize(
         ("text", "told"),
         [
-            ("{", "line 1"),
+            ("{", "Line 1, column 2"),
             ("[]", "object"),
             (json.dumps({**definition(), "root": "nowhere"}), "/root"),
             (json.dumps(definition()).replace('"n3"', '"n1"'), "/nodes/"),

@@ -133,7 +133,7 @@ def test_a_line_without_end_is_not_read_into_memory() -> None:
     class Endless(BytesIO):
         longest = 0
 
-        def readline(self, size: int | None = -1) -> bytes:  # type: ignore[override]
+        def readline(self, size: int | None = -1) -> bytes:
             got = super().readline(size)
             Endless.longest = max(Endless.longest, len(got))
             return got

@@ -1,0 +1,111 @@
+"""The OpenAPI schema: valid, complete, and true to what the code answers."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.urls import reverse
+
+from tests.conftest import Cast
+from tests.factories import make_proposal, make_session, record
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """As the command writes it, with warnings as errors."""
+    path = tmp_path_factory.mktemp("openapi") / "schema.yml"
+    call_command("spectacular", "--api-version", "v1", "--validate", "--fail-on-warn", "--file", str(path))
+    return yaml.safe_load(path.read_text())
+
+
+def operations(schema: Any) -> dict[tuple[str, str], Any]:
+    return {(method, path): one for path, ones in schema["paths"].items() for method, one in ones.items()}
+
+
+def test_it_is_version_3_1_and_holds_every_operation(schema: Any) -> None:
+    assert schema["openapi"].startswith("3.1.")
+    assert set(operations(schema)) == {
+        ("get", "/api/v1/sessions/"),
+        ("post", "/api/v1/sessions/"),
+        ("get", "/api/v1/sessions/{id}/"),
+        ("get", "/api/v1/flows/"),
+        ("get", "/api/v1/flows/{id}/"),
+        ("get", "/api/v1/proposals/"),
+        ("get", "/api/v1/proposals/{id}/"),
+        ("post", "/api/v1/proposals/{id}/approve/"),
+        ("post", "/api/v1/proposals/{id}/publish/"),
+        ("post", "/api/v1/proposals/{id}/dismiss/"),
+        ("post", "/api/v1/proposals/{id}/reject/"),
+        ("get", "/api/v1/metrics/summary/"),
+        ("get", "/api/v1/definition-schema/"),
+    }
+
+
+def test_every_operation_takes_a_key_or_a_log_in(schema: Any) -> None:
+    assert schema["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+    for name, operation in operations(schema).items():
+        assert {key for one in operation["security"] for key in one} == {"apiKey", "cookieAuth"}, name
+
+
+def test_every_refusal_has_the_shape_of_an_error(schema: Any) -> None:
+    for name, operation in operations(schema).items():
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                body = response["content"]["application/json"]["schema"]
+                assert body == {"$ref": "#/components/schemas/Error"}, (name, status)
+    assert set(schema["components"]["schemas"]["Error"]["required"]) == {"code", "message"}
+
+
+def test_references_lead_somewhere(schema: Any) -> None:
+    known = {f"#/components/schemas/{name}" for name in schema["components"]["schemas"]}
+    text = yaml.safe_dump(schema)
+    assert set(re.findall(r"#/components/schemas/[^'\"\s]+", text)) <= known
+    assert {"#/components/schemas/SessionRecord", "#/components/schemas/FlowDefinition"} <= known
+
+
+def test_what_the_code_answers_is_documented(schema: Any, cast: Cast, api: Any) -> None:
+    """Every operation is provoked in every way there is; no answer may be missing from its documentation."""
+    session, proposal = make_session(cast.account), make_proposal(cast.account, sessions=0)
+    known = {"sessions": session.pk, "proposals": proposal.pk, "flows": 0}
+    missing: list[str] = []
+    seen: set[int] = set()
+    for (method, path), operation in operations(schema).items():
+        kind = path.split("/")[3]
+        for pk in (known.get(kind, 0), 0):
+            url = path.replace("{id}", str(pk))
+            for user in (None, cast.alice, cast.bob, cast.carol, cast.root):
+                for status in provoke(api(user), method, url):
+                    seen.add(status)
+                    if str(status) not in operation["responses"]:
+                        missing.append(f"{method} {path}: {status}")
+    assert not missing, sorted(set(missing))
+    assert seen >= {200, 201, 400, 401, 403, 404, 409, 413, 415}
+
+
+def provoke(client: Any, method: str, url: str) -> list[int]:
+    if method == "get":
+        queries = ("", "?page=99", "?status=nonsense", "?days=1", "?tier=nonsense", "?target_flow=0")
+        return [client.get(url + query).status_code for query in queries]
+    bodies: list[Any] = [
+        {},
+        record("OA-1"),
+        {"revision": 99, "notes": "x", "definition": {}},
+        {"revision": 1, "notes": "n"},
+    ]
+    found = [client.post(url, body, format="json").status_code for body in bodies]
+    found.append(client.post(f"{url}?account=nowhere", {}, format="json").status_code)
+    found.append(client.post(url, b"{", content_type="application/json").status_code)
+    found.append(client.post(url, b"x", content_type="text/plain").status_code)
+    found.append(client.post(url, b"{}", content_type="application/json", CONTENT_LENGTH=str(2**40)).status_code)
+    return found
+
+
+def test_the_schema_and_its_page_are_open_and_need_no_cdn(client: Any, db: None) -> None:
+    assert client.get(reverse("api:schema")).status_code == 200
+    page = client.get(reverse("api:docs")).content.decode()
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+    assert not re.findall(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page), (
+        "inline code would break the content security policy"
+    )
