@@ -2,16 +2,16 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 from flowpilot.common.health import healthz, readyz
+from flowpilot.common.home import home
 
 handler400 = "flowpilot.common.errorpages.bad_request"
 handler404 = "flowpilot.common.errorpages.page_not_found"
 handler500 = "flowpilot.common.errorpages.server_error"
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", home, name="home"),
     path("admin/", include("analytics.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("flowpilot.api")),

@@ -14,7 +14,7 @@ from proposals.admin_filters import AgeFilter, PendingFirstFilter
 from proposals.admin_views import bulk_decision, decide_view, detail_context
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
 from proposals.services import sessions_requeue
-from sessions.admin import DomainFilter, TierFilter, tier_badge
+from sessions.admin import TierFilter, tier_badge
 
 
 @admin.register(FlowProposal)
@@ -22,7 +22,7 @@ class FlowProposalAdmin(ReadOnlyAdmin):
     list_display = ["name", "type_badge", "tier", "evidence_counts", "waiting", "state"]
     list_display_links = ["name"]
     list_filter = [
-        PendingFirstFilter, "proposal_type", TierFilter, "team", ("problem_domain", DomainFilter), AgeFilter, "account",
+        PendingFirstFilter, "proposal_type", TierFilter, "team", "problem_domain", AgeFilter, "account",
     ]  # fmt: skip
     list_select_related = ["target_flow", "account"]
     search_fields = ["title", "description"]

@@ -25,23 +25,12 @@ class TierFilter(admin.SimpleListFilter):
         return queryset.filter(tier_q(tier)) if tier in Tier.values else queryset
 
 
-class DomainFilter(admin.AllValuesFieldListFilter):
-    """The domains of the viewer's own rows (Django's filter reads every tenant's)."""
-
-    def __init__(
-        self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, field_path: str
-    ) -> None:
-        super().__init__(field, request, params, model, model_admin, field_path)
-        own = model_admin.get_queryset(request).order_by(field.name)
-        self.lookup_choices = own.values_list(field.name, flat=True).distinct()
-
-
 @admin.register(AISession)
 class AISessionAdmin(ReadOnlyAdmin):
     list_display = ["summary", "state", "tier_badge", "problem_domain", "client", "person", "started_at"]
     list_display_links = ["summary"]
     list_filter = [
-        "account", "status", TierFilter, ("problem_domain", DomainFilter), "team", "client", "flow", "started_at",
+        "account", "status", TierFilter, "problem_domain", "team", "client", "flow", "started_at",
     ]  # fmt: skip
     list_select_related = ["client", "technician", "account"]
     search_fields = ["external_id", "title", "problem_summary", "psa_ticket_id"]

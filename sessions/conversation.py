@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sessions.models import AISession
+from sessions.models import AISession, SessionStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,12 @@ def conversation(session: AISession) -> list[SpokenLine]:
         return [SpokenLine(index, turn["role"], "turn", turn["text"]) for index, turn in enumerate(session.transcript)]
     lines: list[SpokenLine] = []
     for step in session.steps.all():
-        lines.append(SpokenLine(step.position, "agent", step.kind, step.prompt, step.options, step.at))
-        lines += [
-            SpokenLine(step.position, "user", "answer", text) for text in (step.selected_option, step.response) if text
+        said = SpokenLine(step.position, "agent", step.kind, step.prompt, step.options, step.at)
+        answers = [
+            SpokenLine(step.position, "user", "answer", text)
+            for text in dict.fromkeys((step.selected_option, step.response))
+            if text
         ]
+        # Help answers what the user asked back: the question comes before it.
+        lines += [*answers, said] if step.kind == SessionStep.Kind.HELP else [said, *answers]
     return lines

@@ -79,7 +79,7 @@ Email = Annotated[
     AfterValidator(_email),
 ]
 FlowKey = Annotated[str, Field(max_length=100), AfterValidator(_printable), AfterValidator(_not_blank)]
-# Not strict: behind a function pydantic no longer knows that the text came from JSON, and strict datetimes take no text.
+# Not strict: behind a function pydantic no longer knows that the text is JSON's, and strict datetimes take no text.
 Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out), AfterValidator(_plausible)]
 
 

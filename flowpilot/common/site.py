@@ -6,7 +6,9 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from flowpilot.common.errors import ServiceError
 
@@ -20,6 +22,11 @@ class FlowPilotAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Every active member may enter; what they find is decided by role."""
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Without a page that was asked for, a log-in leads to the role's own first place."""
+        context = {REDIRECT_FIELD_NAME: reverse("home")} if not request.GET.get(REDIRECT_FIELD_NAME) else {}
+        return super().login(request, {**context, **(extra_context or {})})
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """A page whose service refuses comes back with the refusal as a sentence."""

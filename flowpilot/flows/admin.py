@@ -21,7 +21,6 @@ class FlowAdmin(ReadOnlyAdmin):
     list_filter = ["account", "status", "team"]
     list_select_related = ["current_version", "account"]
     search_fields = ["title", "key", "description"]
-    ordering = ["title", "pk"]
     ordering = ["title"]
     change_form_template = "flows/flow.html"
 

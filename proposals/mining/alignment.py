@@ -92,7 +92,7 @@ def _likeness(
     texts = list({text: None for counted in said for text in counted})
     row_of = {text: row for row, text in enumerate(texts)}
     by_text = PromptMatcher(nodes, prompts).likeness(texts)
-    labels = [_telling({str(option["label"]) for option in node.get("options") or []}) for node in nodes]
+    labels = [_labels(node) for node in nodes]
     answer = np.zeros((len(asked), len(nodes)))
     for row, (node, counted) in enumerate(zip(asked, said, strict=True)):
         weight = np.array(list(counted.values()), dtype=np.float64)
@@ -103,6 +103,13 @@ def _likeness(
         answer[row] = np.maximum(mean, np.where(own >= OWN_WORDS, 0.5 + 0.5 * own, 0.0))
         answer[row] += [SAME_LABELS * _shared(shown, known) for known in labels]
     return answer
+
+
+def _labels(node: Mapping[str, Any]) -> set[str]:
+    """What a question offers; the outcomes of actions are too much alike to tell one from another."""
+    if node["kind"] != "question":
+        return set()
+    return _telling({str(option["label"]) for option in node.get("options") or []})
 
 
 def _telling(labels: set[Any]) -> set[str]:

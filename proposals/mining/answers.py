@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -39,7 +40,13 @@ class AnswerReader:
             for text, negative in said:
                 self._seen.setdefault((fold(text), negative), Counter())[option_id] += 1
         self._texts = {i: [self._labels[i], *(text for text, _ in said)] for i, said in known.items()}
-        self._learned = _Ridge(known, self._labels) if all(known.values()) else None
+        self._known = known
+        self._read: dict[tuple[str, str | None, bool], str | None] = {}
+
+    @cached_property
+    def _learned(self) -> "_Ridge | None":
+        """Learned when first needed: most nodes of most flows never are."""
+        return _Ridge(self._known, self._labels) if all(self._known.values()) else None
 
     def read(self, step: Step) -> str | None:
         """The id of the option that the step's answer picks, or None if it cannot be told."""
@@ -47,6 +54,12 @@ class AnswerReader:
             return self._not_shown(step)
         if not step.answer:
             return self._ids[0] if len(self._ids) == 1 and step.kind != "question" else None
+        asked = (step.answer, step.selected_option, says_no(step))
+        if asked not in self._read:
+            self._read[asked] = self._decide(step)
+        return self._read[asked]
+
+    def _decide(self, step: Step) -> str | None:
         exact = self._exact(step)
         if exact is not None:
             return exact

@@ -1,30 +1,32 @@
-"""What sessions that left a published flow would add to it.
+"""What sessions that left a published flow would change of it.
 
 Sessions that leave at one node by one new answer, and agree on what follows, are a new branch there. Sessions that go
-on after an answer which ends at an escalation show what could stand in its place.
+on otherwise after a known answer show another order, wording or step; after an answer which ends at an escalation, what
+could stand in its place. One agreement after the other goes into the flow, and the sessions are read again with it, so
+that each only adds what those before it did not answer.
 """
 
-import copy
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from scipy.sparse.csgraph import connected_components
-
-from proposals.mining.engine import MinedFlow, mine_topic
+from proposals.mining.confidence import held_out_confidence
+from proposals.mining.draft import Draft, Edge, Place
 from proposals.mining.examples import FlowExamples
-from proposals.mining.polarity import says_no
-from proposals.mining.records import Record, Step
-from proposals.mining.replay import Replay
-from proposals.mining.text import stems, tfidf
-from proposals.mining.transcript import counted_steps
+from proposals.mining.grafting import Grounds, graft
+from proposals.mining.leaving import Agreement, Desk, Part, answered_dead_end, leaving_of
+from proposals.mining.records import Record
+from proposals.mining.replay import FlowReader, Replay
 
-Place = tuple[str, int]
-LABEL_LENGTH = 60
-EXAMPLES = 20
-# Cosine of two prompts' words from which they are connected: low, for it only has to part what shares nothing.
-ALIKE = 0.15
+__all__ = ["ChangeMiner", "FlowChange", "answered_dead_end", "change_flow"]
+
+Replayed = tuple[Record, Replay]
+
+MINIMUM = 3  # sessions that agree
+ROUNDS = 20  # agreements that one change holds at most
+ANSWERED = 0.5  # of a part's sessions that the flow must take to a resolution once it holds what they did
+BROKEN = 0.05  # of the sessions that followed the flow, elsewhere than where it changes, that may follow no more
 
 
 @dataclass(frozen=True)
@@ -38,193 +40,103 @@ class FlowChange:
     masked: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaving:
-    """One session's way out: at `node`, by an answer that is no option (None) or one that leads to an escalation."""
-
-    record: Record
-    node: str
-    option: str | None
-    answer: Step
-    tail: tuple[Step, ...]
-
-
 def change_flow(
     definition: Mapping[str, Any],
     examples: FlowExamples | None,
-    sessions: Sequence[tuple[Record, Replay]],
-    *,
-    minimum: int = 3,
+    sessions: Sequence[Replayed],
+    **options: Any,
 ) -> FlowChange | None:
-    """The flow with every branch that at least `minimum` sessions agree on; None where they agree on none."""
-    ends = {str(n["id"]) for n in definition["nodes"] if n["kind"] == "escalation"}
-    targets = {
-        (str(n["id"]), str(o["id"])): str(o["next"]) for n in definition["nodes"] for o in n.get("options") or []
-    }
-    groups: dict[tuple[str, str | None, str], list[_Leaving]] = defaultdict(list)
-    for record, replay in sessions:
-        leaving = _leaving(record, replay)
-        if leaving is None or (leaving.option and targets.get((leaving.node, leaving.option)) not in ends):
-            continue
-        said = "" if leaving.option else " ".join((leaving.answer.selected_option or "").casefold().split())
-        groups[leaving.node, leaving.option, said].append(leaving)
-    change = _Change(definition, examples or FlowExamples())
-    agreeing = [part for group in groups.values() if len(group) >= minimum for part in _by_next_step(group)]
-    for part in sorted(agreeing, key=len, reverse=True):
-        if len(part) >= minimum:
-            change.add(part)
-    return change.result()
+    """`ChangeMiner(…).change()`, for who needs no more."""
+    return ChangeMiner(definition, examples, sessions, **options).change()
 
 
-def _by_next_step(group: Sequence[_Leaving]) -> list[list[_Leaving]]:
-    """The sessions of one way out, parted by what was asked or done next: a branch needs agreement on that.
+@dataclass
+class ChangeMiner:
+    """Finds a flow's change and tells how far to trust it.
 
-    What follows one node is alike to mining by its place alone; next steps that share no word, directly or through
-    other sessions, are parted all the same.
+    `sessions` were resolved, each with its replay through the flow; `followed` is a sample of those that followed it,
+    each standing for `followed_weight` sessions. `accept` says whether a definition may be proposed at all.
     """
-    mined = mine_topic(_tails(group))
-    if mined is None:
-        return []
-    node_of = {place: node for node, places in mined.evidence.items() for place in places}
-    parts: dict[tuple[str, int], list[_Leaving]] = defaultdict(list)
-    for leaving, thread in zip(group, _threads(group), strict=True):
-        if node := node_of.get((leaving.record.key, leaving.tail[0].index)):
-            parts[node, thread].append(leaving)
-    return list(parts.values())
 
+    definition: Mapping[str, Any]
+    examples: FlowExamples | None
+    sessions: Sequence[Replayed]
+    followed: Sequence[Replayed] = ()
+    followed_weight: float = 1.0
+    minimum: int = MINIMUM
+    accept: Callable[[Mapping[str, Any]], bool] = lambda _: True
+    _grounds: Grounds = field(init=False)
 
-def _threads(group: Sequence[_Leaving]) -> list[int]:
-    """A number for each session, the same for those whose next steps are connected by their words."""
-    prompts = tfidf([leaving.tail[0].prompt for leaving in group], stems)
-    _, threads = connected_components(prompts @ prompts.T >= ALIKE, directed=False)
-    return [int(thread) for thread in threads]
+    def __post_init__(self) -> None:
+        desk = Desk([record for record, _ in (*self.sessions, *self.followed)])
+        passes = Counter[Edge]()
+        for rows, weight in ((self.sessions, 1.0), (self.followed, self.followed_weight)):
+            for record, replay in rows:
+                for edge in _edges_taken(record, replay):
+                    passes[edge] += weight  # type: ignore[assignment]
+        self._grounds = Grounds(passes, desk, self.minimum)
 
-
-def _tails(group: Sequence[_Leaving]) -> list[Record]:
-    return [replace(leaving.record, steps=leaving.tail, transcript=None) for leaving in group]
-
-
-def _leaving(record: Record, replay: Replay) -> _Leaving | None:
-    """Where and how the session left, with the steps that followed; None where nothing followed."""
-    path = list(replay.path)
-    if answered_dead_end(record, replay):
-        path.pop()
-    elif replay.outcome != "left":
-        return None
-    if not path:
-        return None
-    node, option, index = path[-1]
-    steps = counted_steps(record)
-    at = next((place for place, step in enumerate(steps) if step.index == index), None)
-    if at is None or at + 1 >= len(steps):
-        return None
-    return _Leaving(record, node, option, steps[at], tuple(steps[at + 1 :]))
-
-
-def answered_dead_end(record: Record, replay: Replay) -> bool:
-    """Whether the flow gives up (an escalation) where the session found what helps."""
-    return replay.outcome == "escalation" and record.status == "resolved" and len(replay.path) > 1
-
-
-class _Change:
-    """A definition under change."""
-
-    def __init__(self, definition: Mapping[str, Any], examples: FlowExamples) -> None:
-        self._definition: dict[str, Any] = copy.deepcopy(dict(definition))
-        self._nodes = {str(node["id"]): node for node in self._definition["nodes"]}
-        self._examples = examples
-        self._prompts = {node: list(texts) for node, texts in examples.prompts.items()}
-        self._answers = {n: {o: list(t) for o, t in texts.items()} for n, texts in examples.answers.items()}
-        self._evidence: dict[str, list[Place]] = defaultdict(list)
-        self._sessions: list[str] = []
-        self._masked: set[str] = set()
-
-    def add(self, group: Sequence[_Leaving]) -> None:
-        """Hang what the group's sessions did below the answer by which they left."""
-        mined = mine_topic(_tails(group))
-        if mined is None:
-            return
-        names = self._adopt(mined)
-        node = self._nodes[group[0].node]
-        if group[0].option is None:
-            option_id = self._add_option(node, _label(group), names[mined.definition["root"]])
-        else:
-            option_id = group[0].option
-            self._retarget(node, option_id, names[mined.definition["root"]])
-        said = self._answers.setdefault(str(node["id"]), {}).setdefault(option_id, [])
-        answers = [leaving.answer for leaving in group if leaving.answer.answer][:EXAMPLES]
-        said += [(answer.answer, says_no(answer)) for answer in answers]
-        self._evidence[str(node["id"])] += [(leaving.record.key, leaving.answer.index) for leaving in group]
-        self._sessions += [leaving.record.key for leaving in group]
-        self._masked.update(mined.masked)
-
-    def result(self) -> FlowChange | None:
-        if not self._sessions:
+    def change(self) -> FlowChange | None:
+        """The flow with all that its sessions agree on; None where that is nothing."""
+        draft = self._build(self.sessions, self.followed)
+        if draft.definition == Draft.of(self.definition, FlowExamples()).definition:
             return None
-        self._drop_unreachable()
         return FlowChange(
-            self._definition,
-            sorted(set(self._sessions)),
-            dict(self._evidence),
-            FlowExamples(self._prompts, self._answers, self._examples.problems),
-            sorted(self._masked),
+            draft.definition,
+            sorted(draft.sessions),
+            {node: list(places) for node, places in draft.evidence.items() if places},
+            draft.examples,
+            sorted(draft.masked),
         )
 
-    def _adopt(self, mined: MinedFlow) -> dict[str, str]:
-        """Take the mined nodes over under fresh ids; gives old id → new id."""
-        names: dict[str, str] = {}
-        for node in mined.definition["nodes"]:
-            names[str(node["id"])] = _fresh("n", {*self._nodes, *names.values()})
-        for node in mined.definition["nodes"]:
-            new = {**node, "id": names[str(node["id"])]}
-            if node.get("options"):
-                new["options"] = [{**option, "next": names[str(option["next"])]} for option in node["options"]]
-            self._nodes[new["id"]] = new
-            self._definition["nodes"].append(new)
-        for old, new_id in names.items():
-            self._prompts[new_id] = list(mined.prompt_examples.get(old, []))
-            self._answers[new_id] = {o: list(t) for o, t in mined.answer_examples.get(old, {}).items()}
-            self._evidence[new_id] += mined.evidence.get(old, [])
-        return names
+    def confidence(self, change: FlowChange) -> float:
+        """Lower Wilson bound (95 %) of the share of the change's sessions that end as they did when replayed through a
+        flow changed without them (k-fold)."""
+        used = set(change.sessions)
 
-    def _add_option(self, node: dict[str, Any], label: str, target: str) -> str:
-        options = node.setdefault("options", [])
-        taken = {" ".join(str(option["label"]).casefold().split()) for option in options}
-        while " ".join(label.casefold().split()) in taken:
-            label = f"{label} (other)"
-        option_id = _fresh("o", {str(option["id"]) for option in options})
-        options.append({"id": option_id, "label": label, "next": target})
-        return option_id
+        def reader_without(held: frozenset[str]) -> FlowReader:
+            kept = [(record, replay) for record, replay in self.sessions if record.key not in held]
+            draft = self._build(kept, ())
+            return FlowReader(draft.definition, draft.examples)
 
-    @staticmethod
-    def _retarget(node: dict[str, Any], option_id: str, target: str) -> None:
-        for option in node["options"]:
-            if str(option["id"]) == option_id:
-                option["next"] = target
+        return held_out_confidence([record for record, _ in self.sessions if record.key in used], reader_without)
 
-    def _drop_unreachable(self) -> None:
-        reached, todo = set(), [str(self._definition["root"])]
-        while todo:
-            node_id = todo.pop()
-            if node_id not in reached:
-                reached.add(node_id)
-                todo += [str(option["next"]) for option in self._nodes[node_id].get("options") or []]
-        self._definition["nodes"] = [node for node in self._definition["nodes"] if str(node["id"]) in reached]
+    def _build(self, sessions: Sequence[Replayed], followed: Sequence[Replayed]) -> Draft:
+        draft = Draft.of(self.definition, self.examples or FlowExamples())
+        leavings = [leaving for record, replay in sessions if (leaving := leaving_of(record, replay))]
+        agreement = Agreement(self._grounds.desk, self.minimum)
+        refused: set[object] = set()
+        for _ in range(ROUNDS):
+            parts = [part for part in agreement.parts(leavings) if part.key not in refused]
+            if not parts:
+                break
+            changed = graft(draft, parts[0], self._grounds)
+            reader = self._judge(changed, parts[0], followed)
+            if changed is None or reader is None:
+                refused.add(parts[0].key)
+                continue
+            draft = changed
+            records = [leaving.record for leaving in leavings]
+            leavings = [found for record in records if (found := leaving_of(record, reader.replay(record)))]
+        return draft
 
-
-def _label(group: Sequence[_Leaving]) -> str:
-    """The commonest answer, in the words of those who gave it; the shortest of equals."""
-    said = Counter(
-        text.strip() for leaving in group if (text := leaving.answer.selected_option or leaving.answer.response)
-    )
-    short = [(count, text) for text, count in said.items() if text and len(text) <= LABEL_LENGTH]
-    if not short:
-        return "Something else"
-    return min(short, key=lambda item: (-item[0], len(item[1]), item[1]))[1]
+    def _judge(self, draft: Draft | None, part: Part, followed: Sequence[Replayed]) -> FlowReader | None:
+        """A reader of the draft if it is fit to be proposed: valid, answers its part, and breaks nothing else."""
+        if draft is None or not self.accept(draft.definition):
+            return None
+        reader = FlowReader(draft.definition, draft.examples)
+        outcomes = [reader.replay(leaving.record).outcome for leaving in part.members]
+        if outcomes.count("resolution") < ANSWERED * len(outcomes):
+            return None
+        # Who went where the flow now leads elsewhere was outvoted, and cannot follow it any more.
+        bound = [row for row in followed if (taken := _edges_taken(*row)) and not draft.redirected.intersection(taken)]
+        broken = sum(reader.replay(record).outcome != replay.outcome for record, replay in bound)
+        return reader if broken <= BROKEN * len(bound) else None
 
 
-def _fresh(letter: str, taken: set[str]) -> str:
-    number = len(taken) + 1
-    while f"{letter}{number}" in taken:
-        number += 1
-    return f"{letter}{number}"
+def _edges_taken(record: Record, replay: Replay) -> list[Edge]:
+    """The options by which a session went on as the flow says."""
+    path = list(replay.path)
+    if replay.outcome == "left" or answered_dead_end(record, replay):
+        path = path[: -1 if replay.outcome == "left" else -2]
+    return [(node, option) for node, option, _ in path if option is not None]

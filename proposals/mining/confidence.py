@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from proposals.mining.engine import mine_topic
 from proposals.mining.records import Record
@@ -31,15 +31,28 @@ def wilson_lower(successes: int, n: int, z: float = Z_95) -> float:
 def flow_confidence(records: Sequence[Record]) -> float:
     """Lower Wilson bound (95 %) of the share of a topic's sessions that end as they did when
     replayed through a flow mined without them (k-fold). Sessions that did not end count not."""
+
+    def reader_without(held: frozenset[str]) -> FlowReader | None:
+        kept = [record for record in ended if record.key not in held]
+        flow = mine_topic(kept) if kept else None
+        return FlowReader(flow.definition, flow.examples) if flow else None
+
     ended = [record for record in _spread(records) if record.status in ("resolved", "escalated")]
+    return held_out_confidence(ended, reader_without)
+
+
+def held_out_confidence(
+    records: Sequence[Record], reader_without: Callable[[frozenset[str]], FlowReader | None]
+) -> float:
+    """Lower Wilson bound (95 %) of the share of sessions that end as they did in what
+    `reader_without` makes without them (k-fold); it gets the keys of the sessions held out."""
+    ended = _spread(records)
     folds = [zlib.crc32(record.key.encode()) % min(FOLDS, max(2, len(ended))) for record in ended]
     succeeded = 0
     for fold in sorted(set(folds)):
-        kept = [record for record, own in zip(ended, folds, strict=True) if own != fold]
         held = [record for record, own in zip(ended, folds, strict=True) if own == fold]
-        flow = mine_topic(kept) if kept else None
-        if flow is not None:
-            reader = FlowReader(flow.definition, flow.examples)
+        reader = reader_without(frozenset(record.key for record in held))
+        if reader is not None:
             succeeded += sum(replays_well(reader, record) for record in held)
     return wilson_lower(succeeded, len(ended))
 

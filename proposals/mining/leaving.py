@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from proposals.mining.engine import mine_topic
 from proposals.mining.records import Record, Step
 from proposals.mining.replay import Replay
+from proposals.mining.steptable import fold
 from proposals.mining.text import stems, tfidf
 from proposals.mining.transcript import counted_steps
 
@@ -74,7 +75,10 @@ class Desk:
 
 
 def leaving_of(record: Record, replay: Replay) -> Leaving | None:
-    """Where and how the session left, with the steps that followed; None where nothing followed."""
+    """Where and how the session left, with the steps that followed.
+
+    None where nothing followed, or where the same was asked again: the answer was taken back.
+    """
     path = list(replay.path)
     if answered_dead_end(record, replay):
         path.pop()
@@ -86,6 +90,9 @@ def leaving_of(record: Record, replay: Replay) -> Leaving | None:
     steps = counted_steps(record)
     at = next((place for place, step in enumerate(steps) if step.index == index), None)
     if at is None or at + 1 >= len(steps):
+        return None
+    again = fold(steps[at].prompt)
+    if any(fold(step.prompt) == again for step in steps[at + 1 :]):
         return None
     return Leaving(record, node, option, steps[at], tuple(steps[at + 1 :]))
 

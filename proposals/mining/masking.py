@@ -59,7 +59,10 @@ _PATTERNS: tuple[tuple[str, str, re.RegexFlag], ...] = (
         re.NOFLAG,
     ),
 )
+# Without one of these a text holds none of the above but names; most texts are spared the search.
+_SUSPECT = re.compile(r"[@\\\d!#$%^&*_]|://|\w\.\w")
 _COMPILED = tuple((kind, re.compile(pattern, flags)) for kind, pattern, flags in _PATTERNS)
+_NAMES_ONLY = tuple((kind, pattern) for kind, pattern in _COMPILED if kind == "person")
 
 
 class Masker:
@@ -79,7 +82,8 @@ class Masker:
 
     def mask(self, text: str) -> str:
         """The text with everything private replaced by its kind in brackets."""
-        for kind, pattern in (*self._names, *_COMPILED):
+        patterns = _COMPILED if _SUSPECT.search(text) else _NAMES_ONLY
+        for kind, pattern in (*self._names, *patterns):
             text = pattern.sub(self._replacement(kind), text)
         return text
 

@@ -61,9 +61,26 @@ class FlowReader:
 
     def replay(self, record: Record) -> Replay:
         """Where the record's session would have ended in this flow."""
-        steps = counted_steps(record)
-        likeness = self._prompts.likeness([step.prompt for step in steps])
-        return _Walk(self._nodes, self._readers, self._prompts.place, steps, likeness).run(self._root)
+        return self.replay_many([record])[0]
+
+    def replay_many(self, records: Sequence[Record]) -> list[Replay]:
+        """`replay` of each record; prompts are compared all at once, each wording once."""
+        sessions = [counted_steps(record) for record in records]
+        row = {
+            prompt: number
+            for number, prompt in enumerate(dict.fromkeys(step.prompt for steps in sessions for step in steps))
+        }
+        likeness = self._prompts.likeness(list(row))
+        return [
+            _Walk(
+                self._nodes,
+                self._readers,
+                self._prompts.place,
+                steps,
+                likeness[[row[step.prompt] for step in steps]],
+            ).run(self._root)
+            for steps in sessions
+        ]
 
 
 class FlowReplayer(Generic[Key]):
@@ -85,17 +102,27 @@ class FlowReplayer(Generic[Key]):
     def replay_all(self, records: Sequence[Record]) -> list[tuple[Key | None, Replay]]:
         """For each record the flow that explains most of it and the replay; None if none applies."""
         found = self._index.match_many(records, self._tries)
-        return [self._best(record, keys) for record, keys in zip(records, found, strict=True)]
+        tried: dict[Key, list[int]] = {}
+        for place, candidates in enumerate(found):
+            for key, _ in candidates:
+                tried.setdefault(key, []).append(place)
+        replays: dict[tuple[Key, int], Replay] = {}
+        for key, places in tried.items():
+            results = self.reader(key).replay_many([records[place] for place in places])
+            replays |= {(key, place): result for place, result in zip(places, results, strict=True)}
+        return [
+            _best([(key, replays[key, place], score) for key, score in candidates])
+            for place, candidates in enumerate(found)
+        ]
 
-    def _best(self, record: Record, candidates: Sequence[tuple[Key, float]]) -> tuple[Key | None, Replay]:
-        best: tuple[Key | None, Replay] = (None, NOT_APPLICABLE)
-        best_score = 0.0
-        for key, score in candidates:
-            replay = self.reader(key).replay(record)
-            fit = replay.coverage + score
-            if replay.outcome != "not_applicable" and fit > best_score:
-                best, best_score = (key, replay), fit
-        return best
+
+def _best(tries: Sequence[tuple[Key, Replay, float]]) -> tuple[Key | None, Replay]:
+    """The flow that explains most of a session and fits it best; the earliest of equals."""
+    applying = [entry for entry in tries if entry[1].outcome != "not_applicable"]
+    if not applying:
+        return None, NOT_APPLICABLE
+    key, replay, _ = max(applying, key=lambda entry: entry[1].coverage + entry[2])
+    return key, replay
 
 
 class _Walk:

@@ -7,6 +7,7 @@ question that was open before it.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from proposals.mining.records import Record, Step, Turn
 
@@ -41,7 +42,7 @@ def steps_of(record: Record) -> tuple[Step, ...]:
     """The record's steps: its own, or those read from its transcript."""
     if record.steps or not record.transcript:
         return record.steps
-    return steps_from_transcript(record.transcript)
+    return _steps_from(record.transcript)
 
 
 def problem_of(record: Record) -> str:
@@ -74,6 +75,12 @@ def _user_spoke_at(record: Record) -> int:
     if record.steps or not record.transcript:
         return 0
     return next((i for i, turn in enumerate(record.transcript) if turn.role == "user"), 0)
+
+
+@lru_cache(maxsize=2048)
+def _steps_from(turns: tuple[Turn, ...]) -> tuple[Step, ...]:
+    """The stages of mining ask for the same session's steps again and again."""
+    return steps_from_transcript(turns)
 
 
 def steps_from_transcript(turns: Sequence[Turn]) -> tuple[Step, ...]:

@@ -73,9 +73,9 @@ def test_what_the_code_answers_is_documented(schema: Any, cast: Cast, api: Any) 
     seen: set[int] = set()
     for (method, path), operation in operations(schema).items():
         kind = path.split("/")[3]
-        for pk in (known.get(kind, 0), 0):
+        for pk, users in ((known.get(kind, 0), (None, cast.alice, cast.bob, cast.root)), (0, (cast.alice,))):
             url = path.replace("{id}", str(pk))
-            for user in (None, cast.alice, cast.bob, cast.carol, cast.root):
+            for user in users:
                 for status in provoke(api(user), method, url):
                     seen.add(status)
                     if str(status) not in operation["responses"]:

@@ -28,15 +28,15 @@ def listed(browser: Any, query: str = "") -> set[str]:
 def test_a_session_of_steps_reads_as_a_conversation(cast: Cast) -> None:
     steps = [
         {"kind": "question", "prompt": "Is it on?", "options": ["Yes", "No"], "selected_option": "No"},
-        {"kind": "help", "prompt": "Where is the switch?", "response": "At the back"},
+        {"kind": "help", "prompt": "At the back", "response": "Where is the switch?"},
         {"kind": "note", "prompt": "Noted", "selected_option": "", "response": None},
     ]
     lines = conversation(make_session(cast.account, steps=steps))
     assert [(line.index, line.speaker, line.kind, line.text) for line in lines] == [
         (0, "agent", "question", "Is it on?"),
         (0, "user", "answer", "No"),
-        (1, "agent", "help", "Where is the switch?"),
-        (1, "user", "answer", "At the back"),
+        (1, "user", "answer", "Where is the switch?"),
+        (1, "agent", "help", "At the back"),
         (2, "agent", "note", "Noted"),
     ]
     assert lines[0].options == ["Yes", "No"]

@@ -1,0 +1,112 @@
+"""Who may open which address: the tables of the tenant matrix, and the walk that tries them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flowpilot.accounts.models import User
+from tests.common.rows import Rows
+from tests.conftest import Cast
+
+HOME, FOREIGN, OTHER_TEAM = "Homeland", "Zyzzyva", "Quixotic"
+ABSENT = 987_654_321
+
+EVERYONE = {"olivia", "alice", "bob", "carol", "sam", "tess", "root"}
+READERS = EVERYONE - {"bob"}
+REVIEWERS = {"olivia", "alice", "tess", "root"}
+OWNERS = {"olivia", "root"}
+ROOT = {"root"}
+NOBODY: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Who may open a model's admin pages. `see` is the list, one row and its history."""
+
+    see: set[str]
+    add: set[str]
+    change: set[str]
+    delete: set[str]
+
+
+ADMIN = {
+    "accounts_account": Pages(EVERYONE, ROOT, OWNERS, ROOT),
+    "accounts_team": Pages(EVERYONE, OWNERS, OWNERS, OWNERS),
+    "accounts_membership": Pages(REVIEWERS, OWNERS, OWNERS, OWNERS),
+    "accounts_user": Pages(REVIEWERS, ROOT, ROOT, ROOT),
+    "accounts_apikey": Pages(OWNERS, OWNERS, OWNERS, NOBODY),
+    "common_auditevent": Pages(REVIEWERS, NOBODY, NOBODY, NOBODY),
+    "flows_flow": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
+    "ai_sessions_aisession": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
+    "ai_sessions_client": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
+    "proposals_flowproposal": Pages(READERS, NOBODY, NOBODY, NOBODY),
+    "proposals_analysisrun": Pages(READERS, NOBODY, NOBODY, NOBODY),
+    "proposals_sessionanalysis": Pages(READERS, NOBODY, NOBODY, NOBODY),
+}
+# Addresses of one row beside Django's usual ones: who may open them, and whose right is missing (403, not 404).
+ADMIN_OF_ROW = {
+    "proposals_flowproposal_decide": ("proposals_flowproposal", REVIEWERS),
+    "auth_user_password_change": ("accounts_user", ROOT),
+}
+# Addresses without a row; None is tested by itself below.
+ADMIN_OF_SITE = {
+    "index": EVERYONE,
+    "password_change": EVERYONE,
+    "password_change_done": EVERYONE,
+    "jsi18n": EVERYONE,
+    "app_list": None,
+    "autocomplete": None,
+    "view_on_site": None,
+    "login": None,
+    "logout": None,
+}
+DASHBOARDS = {"analytics:overview": READERS}
+API_OF_LIST = {
+    "session-list": EVERYONE,
+    "proposal-list": READERS,
+    "flow-list": EVERYONE,
+    "metrics-summary": READERS,
+    "definition-schema": EVERYONE,
+}
+# (who may, the row, the answer to those who may: an empty decision is refused field by field)
+API_OF_ROW = {
+    "session-detail": (EVERYONE, "ai_sessions_aisession", 200),
+    "flow-detail": (EVERYONE, "flows_flow", 200),
+    "proposal-detail": (READERS, "proposals_flowproposal", 200),
+    **{
+        f"proposal-{decision}": (REVIEWERS, "proposals_flowproposal", 400)
+        for decision in ("approve", "publish", "dismiss", "reject")
+    },
+}
+API_FOR_ALL = {"schema", "docs"}
+PLAIN = {"home", "healthz", "readyz"}
+
+
+@dataclass
+class World:
+    cast: Cast
+    people: dict[str, User]
+    home: Rows
+    foreign: Rows
+
+
+@dataclass
+class Walk:
+    """Opens addresses as one person and keeps what was not as it should be."""
+
+    client: Any
+    name: str
+    wrong: list[str]
+
+    def get(self, url: str, expected: int, *, foreign_may_show: bool = False) -> Any:
+        return self._check("GET", url, self.client.get(url), expected, foreign_may_show)
+
+    def post(self, url: str, data: Any, expected: int) -> Any:
+        return self._check("POST", url, self.client.post(url, data), expected, self.name == "root")
+
+    def _check(self, method: str, url: str, response: Any, expected: int, foreign_may_show: bool) -> Any:
+        if response.status_code != expected:
+            self.wrong.append(f"{method} {url}: {response.status_code}, not {expected}")
+        text = b"".join(response) if response.streaming else response.content
+        if not foreign_may_show and self.name != "root" and FOREIGN.lower() in text.decode().lower():
+            self.wrong.append(f"{method} {url} shows a foreign word")
+        return response
