@@ -75,6 +75,24 @@ def proposal_reject(*, actor: User, proposal_id: int, revision: int, notes: str)
     return _decide(actor, proposal_id, revision, notes, lambda _: Status.REJECTED)
 
 
+def proposal_retire(*, proposal: FlowProposal, reason: str) -> None:
+    """Dismiss a pending proposal for the system, which has nothing left to propose there.
+
+    Call with the proposal's row locked, in the transaction of what made it so.
+    """
+    before = {"status": proposal.status, "revision": proposal.revision}
+    proposal.status, proposal.reviewed_at, proposal.reviewer_notes = Status.DISMISSED, timezone.now(), reason
+    proposal.save(update_fields=["status", "reviewed_at", "reviewer_notes", "updated_at"])
+    audit_record(
+        actor=None,
+        action="proposal.dismissed",
+        target=proposal,
+        reason=reason,
+        before=before,
+        after={"status": proposal.status, "revision": proposal.revision},
+    )
+
+
 def _decide(
     actor: User, proposal_id: int, revision: int, notes: str, act: Callable[[FlowProposal], str]
 ) -> FlowProposal:
@@ -162,10 +180,12 @@ def _publish_change(actor: User, proposal: FlowProposal, definition: dict[str, A
 
 
 def _point_to(proposal: FlowProposal, version: FlowVersion) -> None:
+    """Tie proposal and topic to the flow; what its sessions still say of the new version is mined at the next run."""
     flow: Flow = version.flow
     proposal.published_flow = flow
     if proposal.topic.flow_id != flow.pk and not Topic.objects.filter(account=proposal.account, flow=flow).exists():
         Topic.objects.filter(pk=proposal.topic_id).update(flow=flow)
+    Topic.objects.filter(account=proposal.account, flow=flow).update(mining_due=True)
 
 
 def _after(proposal: FlowProposal) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from flowpilot.accounts.models import Account
 from flowpilot.common.models import Lease
+from flowpilot.flows.models import Flow
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
 from sessions.models import AISession
 
@@ -27,6 +29,13 @@ class AnalysisState:
 
 def analysis_lease_key(account_id: int) -> str:
     return f"analysis:{account_id}"
+
+
+def stale_proposals() -> QuerySet[FlowProposal]:
+    """Pending changes of flows that have moved on since, whichever door the new version came through."""
+    pending = FlowProposal.objects.filter(status=FlowProposal.Status.PENDING)
+    published = pending.filter(target_flow__status=Flow.Status.PUBLISHED, target_flow__current_version__isnull=False)
+    return published.exclude(base_version=F("target_flow__current_version"))
 
 
 def analysis_state(user: Any) -> list[AnalysisState]:

@@ -7,14 +7,19 @@ from django.utils import timezone
 from flowpilot.accounts.models import Account
 from proposals.analysis.run import analyze_account
 from proposals.models import Topic
+from proposals.selectors import stale_proposals
 from sessions.models import AISession
 
 
 def accounts_with_work() -> list[int]:
-    """Accounts with sessions due for analysis, or topics left to be mined."""
+    """Accounts with sessions due for analysis, or topics or stale proposals to be mined again."""
     sessions = AISession.objects.filter(analysis_due_at__lte=timezone.now())
     topics = Topic.objects.filter(mining_due=True)
-    with_work = Q(pk__in=sessions.values("account")) | Q(pk__in=topics.values("account"))
+    with_work = (
+        Q(pk__in=sessions.values("account"))
+        | Q(pk__in=topics.values("account"))
+        | Q(pk__in=stale_proposals().values("account"))
+    )
     return list(Account.objects.filter(with_work).order_by("pk").values_list("pk", flat=True))
 
 

@@ -30,7 +30,7 @@ def judge_all(records: Sequence[Record], flows: PublishedFlows, used: Sequence[i
     """A verdict for each record. `used` names the flow that guided the session, where one did."""
     found = flows.replayer.replay_all(records)
     return [
-        _verdict(record, *_with_guide(record, flows, guide, best))
+        _verdict(record, flows, *_with_guide(record, flows, guide, best))
         for record, guide, best in zip(records, used, found, strict=True)
     ]
 
@@ -45,10 +45,10 @@ def _with_guide(
     return (guide, replay) if replay.coverage >= best[1].coverage else best
 
 
-def _verdict(record: Record, flow_id: int | None, replay: Replay) -> Verdict:
+def _verdict(record: Record, flows: PublishedFlows, flow_id: int | None, replay: Replay) -> Verdict:
     if not counted_steps(record):
         return Verdict(Outcome.NOTHING_TO_LEARN, None, 0.0)
-    if flow_id is None or replay.coverage < FITS_FROM:
+    if flow_id is None or not _fits(record, flows, flow_id, replay):
         return Verdict(Outcome.NO_FLOW, None, replay.coverage)
     if answered_dead_end(record, replay):
         return Verdict(Outcome.LEFT, flow_id, replay.coverage, replay.path[-2][0])
@@ -58,3 +58,13 @@ def _verdict(record: Record, flow_id: int | None, replay: Replay) -> Verdict:
         return Verdict(Outcome.LEFT, flow_id, replay.coverage, replay.left_at or "")
     # It stopped on the way: no news about the flow, but it belongs to it.
     return Verdict(Outcome.FOLLOWED, flow_id, replay.coverage)
+
+
+def _fits(record: Record, flows: PublishedFlows, flow_id: int, replay: Replay) -> bool:
+    """Whether the flow is about the session's problem.
+
+    One that left early is explained no further, but may go on to ask what the flow asks, only in another order.
+    """
+    if replay.coverage >= FITS_FROM:
+        return True
+    return replay.outcome == "left" and flows.known_share(flow_id, record) >= FITS_FROM

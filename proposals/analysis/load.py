@@ -1,16 +1,21 @@
 """From rows to what mining reads."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
 from flowpilot.flows.models import Flow, FlowVersion
 from proposals.mining.examples import FlowExamples, FlowSource
+from proposals.mining.prompts import PromptMatcher
 from proposals.mining.records import Record, Step, Turn
 from proposals.mining.replay import FlowReplayer
+from proposals.mining.transcript import counted_steps
 from sessions.models import AISession, SessionStep
+
+# Likeness from which a prompt asks what a node asks, wherever in the flow it comes.
+CLEARLY_ASKS = 0.45
 
 STEP_FIELDS = ("session_id", "position", "kind", "prompt", "options", "selected_option", "response")
 
@@ -55,9 +60,19 @@ class PublishedFlows:
 
     versions: dict[int, FlowVersion]  # by flow id
     replayer: FlowReplayer[int]
+    matchers: dict[int, PromptMatcher] = field(default_factory=dict)  # made on first use
 
     def source(self, flow_id: int) -> FlowSource:
         return source_of(self.versions[flow_id])
+
+    def known_share(self, flow_id: int, record: Record) -> float:
+        """The share of the record's steps that clearly ask what some node of the flow asks, in whatever order."""
+        if flow_id not in self.matchers:
+            source = self.source(flow_id)
+            prompts = source.examples.prompts if source.examples else {}
+            self.matchers[flow_id] = PromptMatcher(source.definition["nodes"], prompts)
+        likeness = self.matchers[flow_id].likeness([step.prompt for step in counted_steps(record)])
+        return float((likeness.max(axis=1) >= CLEARLY_ASKS).mean()) if len(likeness) else 0.0
 
 
 def published_flows(account_id: int) -> PublishedFlows:

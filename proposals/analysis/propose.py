@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.db import transaction
+from django.db.models import Max
 
 from flowpilot.common.leases import HeldLease, lease_check
 from flowpilot.flows.changes import FlowDiff
 from flowpilot.flows.diff import diff_definitions
-from flowpilot.flows.models import FlowVersion
+from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.flows.validation import validate_definition
 from proposals.analysis.evidence import evidence_replace
 from proposals.analysis.load import PublishedFlows, record_of, source_of, with_steps
-from proposals.mining.change import change_flow
-from proposals.mining.confidence import flow_confidence, wilson_lower
+from proposals.mining.change import ChangeMiner, Replayed
+from proposals.mining.confidence import flow_confidence
 from proposals.mining.engine import mine_topic
 from proposals.mining.replay import FlowReader
 from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis, Topic
+from proposals.review import proposal_retire
 from sessions.models import AISession
 
 Written = Literal["created", "updated", "nothing"]
@@ -26,6 +28,8 @@ Type, Status = FlowProposal.Type, FlowProposal.Status
 
 # The newest sessions that a topic is mined from.
 TOPIC_LIMIT = 2_000
+# The newest sessions that followed a flow, which must follow it when it is changed too.
+FOLLOWED_LIMIT = 200
 # New sessions that a decided topic needs before it comes up again.
 REOPEN_FROM = 5
 
@@ -58,13 +62,17 @@ def topic_mine(topic: Topic, flows: PublishedFlows, lease: HeldLease) -> Written
     """
     sessions = _sessions(topic)
     version = flows.versions.get(topic.flow_id) if topic.flow_id else None
-    draft = _change(version, sessions) if version else _new_flow(topic, sessions)
+    draft = _change(topic, version, sessions) if version else _new_flow(topic, sessions)
     if draft and (errors := validate_definition(draft.definition)):
         raise MinedInvalid(f"{errors[0].pointer}: {errors[0].message}")
     with transaction.atomic():
         lease_check(lease)
+        # The proposal's row first, then the topic's: reviewers lock in that order.
+        pending = FlowProposal.objects.select_for_update().filter(topic=topic, status=Status.PENDING).first()
+        if version and Flow.objects.get(pk=version.flow_id).current_version_id != version.pk:
+            return "nothing"  # the flow moved on while it was mined: the mark stays for the next run
         Topic.objects.filter(pk=topic.pk).update(mining_due=False)
-        return _write(topic, draft)
+        return _write(topic, pending, draft, version)
 
 
 def _sessions(topic: Topic) -> list[AISession]:
@@ -98,22 +106,28 @@ def _new_flow(topic: Topic, sessions: Sequence[AISession]) -> _Draft | None:
     )
 
 
-def _change(version: FlowVersion, sessions: Sequence[AISession]) -> _Draft | None:
-    """What the sessions that left the flow would add to its current version."""
+def _change(topic: Topic, version: FlowVersion, sessions: Sequence[AISession]) -> _Draft | None:
+    """What the sessions that left the flow would change of its current version."""
     source = source_of(version)
     reader = FlowReader(source.definition, source.examples)
     # An escalation shows where knowledge ends, not what helps.
     resolved = [session for session in sessions if session.status == AISession.Status.RESOLVED]
     records = [record_of(session) for session in resolved]
-    change = change_flow(source.definition, source.examples, [(r, reader.replay(r)) for r in records])
+    followed, weight = _followed(topic, reader)
+    miner = ChangeMiner(
+        source.definition,
+        source.examples,
+        [(record, reader.replay(record)) for record in records],
+        followed,
+        weight,
+        accept=lambda definition: not validate_definition(definition),
+    )
+    change = miner.change()
     if change is None:
         return None
     diff = diff_definitions(version.definition, change.definition)
     branch = diff.is_single_branch_addition
     used = set(change.sessions)
-    changed = FlowReader(change.definition, change.examples)
-    supporting = [record for record in records if record.key in used]
-    reached = sum(changed.replay(record).outcome == "resolution" for record in supporting)
     return _Draft(
         proposal_type=Type.BRANCH_ADDITION if branch else Type.ENHANCEMENT,
         title=version.flow.title,
@@ -122,17 +136,26 @@ def _change(version: FlowVersion, sessions: Sequence[AISession]) -> _Draft | Non
         node_evidence=change.evidence,
         examples=change.examples.to_json(),
         masked=change.masked,
-        confidence=wilson_lower(reached, len(supporting)),
+        confidence=miner.confidence(change),
         sessions=[session for session in resolved if str(session.pk) in used],
         base=version,
         diff=diff,
     )
 
 
-def _write(topic: Topic, draft: _Draft | None) -> Written:
-    pending = FlowProposal.objects.select_for_update().filter(topic=topic, status=Status.PENDING).first()
+def _followed(topic: Topic, reader: FlowReader) -> tuple[list[Replayed], float]:
+    """The newest sessions that followed the flow, as far as they follow this version; each stands for so many."""
+    analyses = topic.analyses.filter(state=SessionAnalysis.State.DONE, outcome=SessionAnalysis.Outcome.FOLLOWED)
+    newest = analyses.order_by("-session").values_list("session", flat=True)[:FOLLOWED_LIMIT]
+    rows = with_steps(AISession.objects.filter(pk__in=list(newest)))
+    replays = [(record, reader.replay(record)) for record in map(record_of, rows)]
+    following = [row for row in replays if row[1].outcome in ("resolution", "escalation")]
+    return following, analyses.count() / max(1, len(replays))
+
+
+def _write(topic: Topic, pending: FlowProposal | None, draft: _Draft | None, version: FlowVersion | None) -> Written:
     if draft is None:
-        return "nothing"
+        return _retire(pending, version) if pending and version else "nothing"
     if pending is None and not _is_news(topic, draft):
         return "nothing"
     proposal = pending or FlowProposal(account_id=topic.account_id, topic=topic, revision=0)
@@ -148,14 +171,28 @@ def _write(topic: Topic, draft: _Draft | None) -> Written:
     return "updated" if pending else "created"
 
 
+def _retire(pending: FlowProposal, version: FlowVersion) -> Written:
+    """A proposal that its sessions no longer bear out is never left to be reviewed as if they did."""
+    moved_on = pending.base_version_id != version.pk
+    reason = f"answered by version {version.number}" if moved_on else "its sessions no longer agree on a change"
+    proposal_retire(proposal=pending, reason=reason)
+    return "updated"
+
+
 def _is_news(topic: Topic, draft: _Draft) -> bool:
-    """A topic that was decided before comes up again when enough sessions are new since."""
+    """A topic that was decided before comes up again when enough sessions are new since.
+
+    New is what no decided proposal had as evidence, and what came after the last decision: sessions that were known
+    then, and only group in another way now, are no news.
+    """
     decided = FlowProposal.objects.filter(topic=topic).exclude(proposal_type=Type.AUTO_REINFORCED)
-    if not decided.exists():
+    last = decided.aggregate(last=Max("reviewed_at"))["last"]
+    if last is None:
         return True
     ids = [session.pk for session in draft.sessions]
     seen = ProposalEvidence.objects.filter(proposal__in=decided, session__in=ids)
-    return len(ids) - seen.values("session").distinct().count() >= REOPEN_FROM
+    fresh = SessionAnalysis.objects.filter(session__in=ids, analyzed_at__gt=last)
+    return fresh.exclude(session__in=seen.values("session")).count() >= REOPEN_FROM
 
 
 def _content(proposal: FlowProposal) -> tuple[Any, ...]:

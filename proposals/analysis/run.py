@@ -23,7 +23,7 @@ from proposals.analysis.reinforce import reinforcements_update
 from proposals.analysis.topics import Place, places_for, topic_save
 from proposals.mining.records import Record
 from proposals.models import AnalysisRun, SessionAnalysis, Topic
-from proposals.selectors import analysis_lease_key
+from proposals.selectors import analysis_lease_key, stale_proposals
 from sessions.models import AISession
 
 logger = logging.getLogger(__name__)
@@ -78,6 +78,8 @@ def _work(run: _Run) -> None:
     flows = published_flows(run.account_id)
     while sessions := _due(run.account_id):
         _analyze_batch(run, sessions, flows)
+    stale = stale_proposals().filter(account=run.account_id)
+    Topic.objects.filter(pk__in=stale.values("topic")).update(mining_due=True)
     for topic in Topic.objects.filter(account=run.account_id, mining_due=True).order_by("pk"):
         _mine(run, topic, flows)
 
@@ -178,7 +180,7 @@ def _save(run: _Run, sessions: Sequence[AISession], analyses: Sequence[SessionAn
     followed = SessionAnalysis.Outcome.FOLLOWED
     touched |= {a.topic_id for a in analyses if a.topic_id and a.outcome != followed}
     Topic.objects.filter(pk__in=touched).update(mining_due=True)
-    reinforcements_update(run.account_id, [a for a in analyses if a.outcome == followed])
+    reinforcements_update(run.account_id, analyses)
     run.row.sessions_done += len(analyses)
     run.row.save()
 

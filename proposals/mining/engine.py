@@ -46,11 +46,16 @@ class MinedFlow:
 
 
 def mine(records: Sequence[Record]) -> list[MinedFlow]:
-    """One flow for each topic found among the records; records in which nothing was asked or
-    done, but for politeness, are left out."""
-    usable = [record for record in records if has_substance(record)]
-    flows = [mine_topic([usable[i] for i in group]) for group in group_topics(usable)]
+    """One flow for each topic found among the records; records without a step, and groups in
+    which mostly nothing was asked or done but for politeness, are left out."""
+    usable = [record for record in records if counted_steps(record)]
+    groups = [[usable[i] for i in group] for group in group_topics(usable)]
+    flows = [mine_topic(group) for group in groups if _mostly_substance(group)]
     return [flow for flow in flows if flow is not None]
+
+
+def _mostly_substance(records: Sequence[Record]) -> bool:
+    return 2 * sum(has_substance(record) for record in records) > len(records)
 
 
 def mine_topic(records: Sequence[Record]) -> MinedFlow | None:

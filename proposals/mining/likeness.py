@@ -59,17 +59,27 @@ class PromptUse:
             (first / np.log(count + 1)).astype(np.float32),
         )
 
-    def containment(self, member: Matrix) -> Matrix:
+    def first_likeness(self) -> Matrix:
+        """(n x n) likeness of the first prompts; 0 where a session has none."""
+        asked = (self.first >= 0).astype(np.float32)
+        alike = self.alike[self.first][:, self.first].toarray()
+        return np.asarray(alike * np.outer(asked, asked), np.float32)
+
+    def containment(self, member: Matrix) -> tuple[Matrix, Matrix]:
         """(k x k) share of group i's prompts that group j also has; prompts that most groups
-        have (greetings, farewells) hardly count."""
+        have (greetings, farewells) hardly count. And (k) how far the groups' first prompts
+        are their own in that sense, in 0..1."""
         uses = member @ self.found
         reach = np.zeros_like(uses)
         for group, row in enumerate(uses):
             asked = np.flatnonzero(row)
             reach[group] = self.alike[asked].max(axis=0).toarray().ravel() if len(asked) else 0
-        weight = uses * (1 - (reach > COMMON).mean(axis=0)) ** 2
+        telling = (1 - (reach > COMMON).mean(axis=0)) ** 2
+        weight = uses * telling
         total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-        return np.asarray(weight @ np.where(reach > ALIKE, reach, 0).T / total, np.float32)
+        own_start = member @ (telling[self.first] * (self.first >= 0)) / member.sum(axis=1)
+        contained = np.asarray(weight @ np.where(reach > ALIKE, reach, 0).T / total, np.float32)
+        return contained, own_start
 
 
 def _alike(prompts: Sequence[str]) -> sparse.csr_matrix:

@@ -130,9 +130,12 @@ def _group_odds(groups: NDArray[np.int64], prompts: PromptUse, likeness: dict[st
     member = members(groups)
     size = member.sum(axis=1)
     small = np.minimum.outer(size, size) < SMALL
-    contained = prompts.containment(member)
+    contained, own_start = prompts.containment(member)
     contained = np.maximum(contained, contained.T)
-    features = {name: relative_likeness(likeness[name], member, usual, SHRINK) for name, usual in USUAL.items()} | {
+    features = {name: relative_likeness(likeness[name], member, usual, SHRINK) for name, usual in USUAL.items()}
+    start = relative_likeness(prompts.first_likeness(), member, USUAL["opening"], SHRINK)
+    features |= {
+        "opening": np.maximum(features["opening"], start * np.minimum.outer(own_start, own_start)),
         "odds": group_means(odds, member),
         "contained": contained,
         "inside": np.where(small, 0, np.maximum(contained - 0.5, 0)),
