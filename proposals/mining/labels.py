@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 
@@ -24,9 +25,8 @@ def option_labels(groups: Sequence[Sequence[Step]], kind: str, masker: Masker) -
         clear = len(groups) == 1 or sides.count(sides[place]) == 1
         if sides[place] and clear:
             wishes.append(_polar_label(sides[place], kind))
-        wishes += [_spoken(group), "Other"]
-        masked = [shorten(masker.mask(wish), LABEL_CHARS) for wish in wishes if wish]
-        labels.append(_first_free(masked, labels))
+        label = _free(wishes, labels, masker) or _free([_spoken(group), "Other"], labels, masker)
+        labels.append(label or _numbered([*wishes, _spoken(group)][0], labels, masker))
     return labels
 
 
@@ -57,12 +57,17 @@ def _spoken(group: Sequence[Step]) -> str:
     return texts[clearest(texts, [said[text] for text in texts])]
 
 
-def _first_free(wishes: Sequence[str], taken: Sequence[str]) -> str:
+def _free(wishes: Sequence[str], taken: Sequence[str], masker: Masker) -> str | None:
+    """The first wish, fit to be shown, that no other option has."""
     used = {fold(label) for label in taken}
     for wish in wishes:
-        if fold(wish) not in used:
-            return wish
-    number = 2
-    while fold(f"{wishes[0]} ({number})") in used:
-        number += 1
-    return f"{wishes[0]} ({number})"
+        label = shorten(masker.mask(wish), LABEL_CHARS)
+        if label and fold(label) not in used:
+            return label
+    return None
+
+
+def _numbered(wish: str, taken: Sequence[str], masker: Masker) -> str:
+    used = {fold(label) for label in taken}
+    label = shorten(masker.mask(wish), LABEL_CHARS) or "Other"
+    return next(name for n in count(2) if fold(name := f"{label} ({n})") not in used)

@@ -1,12 +1,12 @@
 """The clearest words for what many said: a node's text, a flow's title."""
 
+import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from statistics import median
 
-import numpy as np
-
-from proposals.mining.text import stems, tfidf, words
+from proposals.mining.text import stems, words
 
 COMPARED = 150  # texts compared with each other at most
 
@@ -32,20 +32,31 @@ _PERSONAL = re.compile(r"\b(?:i|i'm|i've|me|we|us|you|your)\b", re.IGNORECASE)
 
 
 def clearest(texts: Sequence[str], counts: Sequence[int]) -> int:
-    """The place of the text most like the others (each weighing its count), rather short than long."""
+    """The place of the text most like the others (each weighing the root of its count), rather
+    short than long: cosine of its stems with the weighted mean of all."""
     if len(texts) == 1:
         return 0
     ranked = sorted(range(len(texts)), key=lambda i: (-counts[i], len(texts[i]), texts[i]))
     chosen = ranked[:COMPARED]
-    rows = tfidf([texts[i] for i in chosen], stems)
-    weight = np.sqrt(np.array([counts[i] for i in chosen], dtype=np.float64))
-    central = np.asarray(rows @ (rows.T @ weight)).ravel() / weight.sum()
-    length = np.array([len(texts[i]) for i in chosen])
-    usual = max(40.0, float(np.median(length)))
-    score = central * weight**0.2 - 0.15 * np.maximum(0, length / usual - 1.2)
-    score -= 0.02 * np.array([texts[i][:1].islower() for i in chosen])
-    best = np.flatnonzero(score >= score.max() - 1e-9)
-    return min((chosen[i] for i in best), key=lambda i: (len(texts[i]), texts[i]))
+    held = [sorted(set(stems(texts[i]))) for i in chosen]
+    weights = [math.sqrt(counts[i]) for i in chosen]
+    seen = Counter(stem for found in held for stem in found)
+    rarity = {stem: math.log((1 + len(held)) / (1 + times)) + 1 for stem, times in seen.items()}
+    lengths = [math.sqrt(sum(rarity[stem] ** 2 for stem in found)) or 1.0 for found in held]
+    mean: dict[str, float] = defaultdict(float)
+    total = sum(weights)
+    for found, weight, length in zip(held, weights, lengths, strict=True):
+        for stem in found:
+            mean[stem] += weight * rarity[stem] / length / total
+    usual = max(40.0, median(len(texts[i]) for i in chosen))
+
+    def merit(place: int) -> float:
+        text = texts[chosen[place]]
+        central = sum(mean[stem] * rarity[stem] for stem in held[place]) / lengths[place]
+        too_long = 0.15 * max(0.0, len(text) / usual - 1.2) + 0.02 * text[:1].islower()
+        return round(central * weights[place] ** 0.2 - too_long, 9)
+
+    return min((-merit(place), len(texts[i]), texts[i], i) for place, i in enumerate(chosen))[-1]
 
 
 def title_from(titles: Sequence[str], problems: Sequence[str]) -> str:
