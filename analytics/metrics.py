@@ -43,8 +43,11 @@ def flow_link_rate(scope: Scope) -> Rate:
 
 
 def mean_time_to_resolve(scope: Scope) -> timedelta | None:
-    """Mean of end minus start over resolved sessions; None where there is none."""
-    resolved = scope.ended_sessions().filter(status=Status.RESOLVED)
+    """Mean of end minus start over resolved sessions; None where none carries times.
+
+    A session that came in without times starts and ends at once: that tells nothing of how long it took.
+    """
+    resolved = scope.ended_sessions().filter(status=Status.RESOLVED, ended_at__gt=F("started_at"))
     mean: timedelta | None = resolved.aggregate(mean=Avg(F("ended_at") - F("started_at")))["mean"]
     return mean
 

@@ -4,6 +4,8 @@ Migrates, loads the sample account once, analyses it, starts the Procfile's proc
 stops them all. Expects `DATABASE_URL` and `REDIS_URL`, which `flowpilot.embedded` sets where nobody else did.
 """
 
+import contextlib
+import fcntl
 import os
 import socket
 import sys
@@ -24,6 +26,26 @@ def main() -> int:
     if problem := port_problem(host, port):
         print(problem, file=sys.stderr)  # noqa: T201
         return 1
+    with contextlib.ExitStack() as stack:
+        if not _only_one(stack):
+            print("FlowPilot is running from this folder already: stop it there first (Ctrl-C).", file=sys.stderr)  # noqa: T201
+            return 1
+        return _run(host, port)
+
+
+def _only_one(stack: contextlib.ExitStack) -> bool:
+    """A second one would add a second beat to the same database; the lock goes with the process."""
+    folder = Path(os.environ.get("VAR_DIR", BASE_DIR / "var"))
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = stack.enter_context((folder / "up.lock").open("w"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _run(host: str, port: str) -> int:
     from django.db import OperationalError
     from redis.exceptions import RedisError
 

@@ -31,6 +31,11 @@ class FlowProposalAdmin(ReadOnlyAdmin):
     change_form_template = "proposals/proposal.html"
     actions = ["approve", "edit_and_publish", "dismiss", "reject"]
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Whoever works for several accounts sees which one a row is of."""
+        several = request.user.is_superuser or len(request.user.active_memberships) > 1  # type: ignore[union-attr]
+        return [*self.list_display, "account"] if several else self.list_display
+
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("proposals.decide_flowproposal", obj)
 

@@ -1,7 +1,7 @@
 """Deciding on proposals in the admin: from the detail page, and in bulk with a confirmation page."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
@@ -17,7 +17,7 @@ from flowpilot.common.models import AuditEvent
 from flowpilot.flows.changes import FlowDiff
 from flowpilot.flows.outline import outline
 from flowpilot.flows.services import InvalidFlow
-from flowpilot.flows.validation import parse_definition
+from flowpilot.flows.validation import DefinitionError, parse_definition
 from proposals.models import FlowProposal
 from proposals.review import proposal_approve, proposal_dismiss, proposal_publish, proposal_reject
 from proposals.selectors import queue_place
@@ -48,9 +48,13 @@ class PublishForm(DecisionForm):
     def clean_definition(self) -> dict[str, Any]:
         parsed, errors = parse_definition(self.cleaned_data["definition"])
         if errors:
-            raise forms.ValidationError([f"{error.pointer or '/'}: {error.message}" for error in errors])
+            raise forms.ValidationError(_sentences(errors))
         assert isinstance(parsed, dict)  # noqa: S101  # what parses to anything else has errors
         return parsed
+
+
+def _sentences(errors: Iterable[DefinitionError]) -> list[str]:
+    return [f"{error.pointer}: {error.message}" if error.pointer else error.message for error in errors]
 
 
 def detail_context(request: HttpRequest, proposal: FlowProposal) -> dict[str, Any]:
@@ -98,10 +102,15 @@ def _apply(request: HttpRequest, proposal: FlowProposal, act: Callable[[], FlowP
     except ServiceError as error:
         messages.warning(request, f"Nothing was decided: {error.message}.")
         return _back(proposal)
-    messages.success(request, f"{decided.title}: {decided.get_status_display().lower()}.")
+    messages.success(request, f"{decided.title}: {decided.get_status_display().lower()}{_published(decided)}.")
     if decided.published_flow:
         return HttpResponseRedirect(reverse("admin:flows_flow_change", args=[decided.published_flow.pk]))
     return HttpResponseRedirect(reverse("admin:proposals_flowproposal_changelist"))
+
+
+def _published(decided: FlowProposal) -> str:
+    version = decided.published_flow.current_version if decided.published_flow else None
+    return f", published as version {version.number}" if version else ""
 
 
 def _publish(model_admin: Any, request: HttpRequest, proposal: FlowProposal) -> HttpResponse:
@@ -111,7 +120,7 @@ def _publish(model_admin: Any, request: HttpRequest, proposal: FlowProposal) -> 
             try:
                 decided = proposal_publish(actor=request.user, proposal_id=proposal.pk, **form.cleaned_data)  # type: ignore[arg-type]
             except InvalidFlow as error:
-                form.add_error("definition", [f"{e.pointer or '/'}: {e.message}" for e in error.errors])
+                form.add_error("definition", _sentences(error.errors))
             except ServiceError as error:
                 # The page comes back with everything that was typed.
                 form.add_error(None, f"Nothing was published: {error.message}.")
@@ -140,7 +149,7 @@ def bulk_decision(
     if request.POST.get("confirmed"):
         _decide_all(request, service, label)
         return None
-    rows = [(proposal, _refusal(proposal, decision)) for proposal in queryset]
+    rows = [(proposal, _refusal(request, proposal, decision)) for proposal in queryset]
     context = {
         **model_admin.admin_site.each_context(request),
         "title": f"{label} {sum(not why for _, why in rows)} proposals?",
@@ -154,8 +163,10 @@ def bulk_decision(
     return TemplateResponse(request, "proposals/confirm.html", context)
 
 
-def _refusal(proposal: FlowProposal, decision: str) -> str:
+def _refusal(request: HttpRequest, proposal: FlowProposal, decision: str) -> str:
     """Why this proposal cannot be decided so; empty where it can. The service has the last word."""
+    if not request.user.has_perm("proposals.decide_flowproposal", proposal):
+        return f"only team admins and owners of {proposal.account} decide it"
     if not proposal.is_pending:
         return f"{proposal.get_status_display().lower()} already"
     if decision == "approve" and not proposal.can_be_approved:

@@ -20,6 +20,9 @@ class Topic(TenantModel):
     flow = models.ForeignKey(Flow, on_delete=models.SET_NULL, null=True, blank=True, related_name="topics")
     # Set together with new evidence, cleared together with the mined result: a killed worker leaves it for the next.
     mining_due = models.BooleanField(default=False)
+    # What of some of its sessions tells the topic, [[session id, stems of problem, of opening prompt, of prompts], …]:
+    # new sessions are compared with thousands of topics without reading their sessions.
+    sketch = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -47,7 +47,8 @@ class AISessionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Confidence", ordering="confidence_score")
     def tier_badge(self, obj: AISession) -> SafeString:
-        return tier_badge(obj.confidence_score, obj.tier)
+        # Nothing is known of a session before its analysis.
+        return SafeString("–") if obj.confidence_score is None else tier_badge(obj.confidence_score, obj.tier)
 
     @admin.display(description="Technician", ordering="technician_email")
     def person(self, obj: AISession) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, Q
 
 from proposals.models import FlowProposal, ProposalEvidence
 
@@ -30,7 +30,7 @@ def evidence_count(proposal: FlowProposal) -> None:
     counts: dict[str, Any] = proposal.supporting_sessions.aggregate(
         sessions=Count("pk"),
         clients=Count("client", distinct=True),
-        technicians=Count("technician_email", distinct=True),
+        technicians=Count("technician_email", distinct=True, filter=~Q(technician_email="")),
         first=Min("started_at"),
         last=Max("started_at"),
     )

@@ -71,7 +71,9 @@ def topic_mine(topic: Topic, flows: PublishedFlows, lease: HeldLease) -> Written
         pending = FlowProposal.objects.select_for_update().filter(topic=topic, status=Status.PENDING).first()
         if version and Flow.objects.get(pk=version.flow_id).current_version_id != version.pk:
             return "nothing"  # the flow moved on while it was mined: the mark stays for the next run
-        Topic.objects.filter(pk=topic.pk).update(mining_due=False)
+        # A topic is called what its proposal is called: that text is masked.
+        title = draft.title[:200] if draft else topic.title
+        Topic.objects.filter(pk=topic.pk).update(mining_due=False, title=title)
         return _write(topic, pending, draft, version)
 
 
@@ -90,7 +92,8 @@ def _new_flow(topic: Topic, sessions: Sequence[AISession]) -> _Draft | None:
         return None
     records = [record_of(session) for session in sessions]
     mined = mine_topic(records)
-    if mined is None:
+    # A single node asks nothing and leads nowhere: no reviewer should have to read it.
+    if mined is None or len(mined.definition["nodes"]) < 2:
         return None
     used = set(mined.sessions)
     return _Draft(

@@ -20,7 +20,7 @@ from proposals.analysis.judge import Verdict, judge_all
 from proposals.analysis.load import PublishedFlows, published_flows, record_of, with_steps
 from proposals.analysis.propose import topic_mine
 from proposals.analysis.reinforce import reinforcements_update
-from proposals.analysis.topics import Place, places_for, topic_save
+from proposals.analysis.topics import Placing, places_for, sessions_move, topic_save, topics_close, topics_save
 from proposals.mining.records import Record
 from proposals.models import AnalysisRun, SessionAnalysis, Topic
 from proposals.selectors import analysis_lease_key, stale_proposals
@@ -91,10 +91,10 @@ def _due(account_id: int) -> list[AISession]:
 
 def _analyze_batch(run: _Run, sessions: Sequence[AISession], flows: PublishedFlows) -> None:
     good, records, verdicts = _judge(run, sessions, flows)
-    places = places_for(run.account_id, records, verdicts)
+    placing = places_for(run.account_id, records, verdicts)
     with transaction.atomic():
         lease_check(run.lease)
-        _write(run, good, verdicts, places, flows)
+        _write(run, good, verdicts, placing, flows)
 
 
 def _judge(
@@ -143,12 +143,15 @@ def _write(
     run: _Run,
     sessions: Sequence[AISession],
     verdicts: Sequence[Verdict],
-    places: Sequence[Place | None],
+    placing: Placing,
     flows: PublishedFlows,
 ) -> None:
     now = timezone.now()
+    before = SessionAnalysis.objects.filter(session__in=sessions, topic__isnull=False)
+    former = set(before.values_list("topic", flat=True))
+    merged = sessions_move(run.account_id, placing.moves, former)
     analyses = []
-    for session, verdict, place in zip(sessions, verdicts, places, strict=True):
+    for session, verdict, place in zip(sessions, verdicts, placing.places, strict=True):
         version = flows.versions.get(verdict.flow_id) if verdict.flow_id is not None else None
         topic_id = topic_save(run.account_id, place) if place else None
         session.confidence_score = verdict.score
@@ -167,18 +170,19 @@ def _write(
             )
         )
     _save(run, sessions, analyses)
+    topics_save(placing)
+    Topic.objects.filter(pk__in={*former, *merged, *merged.values()}).update(mining_due=True)
+    topics_close({*former, *merged}, merged)
 
 
 def _save(run: _Run, sessions: Sequence[AISession], analyses: Sequence[SessionAnalysis]) -> None:
     fields = ["state", "outcome", "topic", "flow_version", "left_at_node", "attempts", "error", "analyzed_at"]
-    before = SessionAnalysis.objects.filter(session__in=sessions, topic__isnull=False)
-    touched = set(before.values_list("topic", flat=True))
     SessionAnalysis.objects.bulk_create(
         analyses, update_conflicts=True, unique_fields=["session"], update_fields=fields, batch_size=1000
     )
     _leave_queue(sessions)
     followed = SessionAnalysis.Outcome.FOLLOWED
-    touched |= {a.topic_id for a in analyses if a.topic_id and a.outcome != followed}
+    touched = {a.topic_id for a in analyses if a.topic_id and a.outcome != followed}
     Topic.objects.filter(pk__in=touched).update(mining_due=True)
     reinforcements_update(run.account_id, analyses)
     run.row.sessions_done += len(analyses)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from proposals.mining.detours import without_detours
-from proposals.mining.steptable import fold
+from proposals.mining.polarity import answer_key
 from proposals.mining.transcript import is_pleasantry
 from proposals.mining.visits import Visit
 
@@ -17,6 +17,8 @@ START_SHARE = 0.04  # of the sessions that must begin at a further start
 MIN_SHARE = 0.015  # of a node's answers that a branch needs
 SKIP_SHARE = 0.4  # a -> c beside a -> b -> c is a skipped step if it is this rare beside a -> b
 CHOSEN_SHARE = 0.1  # of a farewell that is a choice makes it a step
+ENDING_SHARE = 0.8  # of a statement's visits that end their session (but for a goodbye)...
+PLAIN_SHARE = 0.5  # ...of which so many say none
 MAX_DEPTH = 45
 MAX_NODES = 400
 
@@ -37,6 +39,7 @@ def branches_of(walks: Sequence[Sequence[Visit]]) -> Branches | None:
     walks = without_detours([_straight(walk) for walk in walks if walk])
     idle = idle_farewells(walks)
     walks = [[visit for place, visit in enumerate(walk) if not place or visit.node not in idle] for walk in walks]
+    walks = _without_goodbyes(walks)
     if not walks:
         return None
     few = len(walks) < FEW_SESSIONS
@@ -85,6 +88,28 @@ def idle_farewells(walks: Sequence[Sequence[Visit]]) -> set[int]:
     return {node for node in farewells if chosen[node] < CHOSEN_SHARE * total[node]}
 
 
+def _without_goodbyes(walks: Sequence[Sequence[Visit]]) -> list[Sequence[Visit]]:
+    """The walks without a last courtesy after a statement that was answered with thanks, where
+    sessions end with that statement, some without a courtesy: the statement is the ending."""
+    passed = Counter(visit.node for walk in walks for visit in walk)
+    plain = Counter(walk[-1].node for walk in walks)
+    polite = Counter(walk[-2].node for walk in walks if _says_goodbye(walk))
+    endings = {
+        node
+        for node, times in passed.items()
+        if plain[node] + polite[node] >= ENDING_SHARE * times and plain[node] >= PLAIN_SHARE * times
+    }
+    return [walk[:-1] if _says_goodbye(walk) and walk[-2].node in endings else walk for walk in walks]
+
+
+def _says_goodbye(walk: Sequence[Visit]) -> bool:
+    if len(walk) < 2:
+        return False
+    told, last = walk[-2].step, walk[-1].step
+    thanked = told.kind != "question" and is_pleasantry(told.response or "") and not told.selected_option
+    return thanked and is_pleasantry(last.prompt)
+
+
 def _count(walks: Iterable[Sequence[Visit]]) -> dict[int, dict[int, list[Visit]]]:
     edges: dict[int, dict[int, list[Visit]]] = defaultdict(lambda: defaultdict(list))
     for walk in walks:
@@ -98,19 +123,19 @@ def _told_apart(
 ) -> dict[int, dict[int, list[Visit]]]:
     """Each way on with the visits whose answer tells it from the node's other ways.
 
-    The same answer word for word belongs to the way it mostly led to, unless it was nearly as
+    The same answer (the same option, or the same words) belongs to the way it mostly led to, unless it was nearly as
     often the other; no answer at all tells nothing where most visits have one.
     """
     apart = {}
     for node, branches in edges.items():
-        led = Counter((fold(visit.step.answer), child) for child, visits in branches.items() for visit in visits)
+        led = Counter((answer_key(visit.step), child) for child, visits in branches.items() for visit in visits)
         most = Counter[str]()
         for (answer, _), times in led.items():
             most[answer] = max(most[answer], times)
         total = sum(led.values())
         silent = sum(times for (answer, _), times in led.items() if not answer)
         apart[node] = {
-            child: [visit for visit in visits if _tells(led, most, fold(visit.step.answer), child, 2 * silent < total)]
+            child: [visit for visit in visits if _tells(led, most, answer_key(visit.step), child, 2 * silent < total)]
             for child, visits in branches.items()
         }
     return apart
@@ -208,9 +233,10 @@ def _root(
     ways: Mapping[int, set[int]],
 ) -> int:
     """The node that most sessions' starts can be reached from; a preamble to where most sessions
-    start is passed over."""
+    start is passed over, and so are starts of few sessions."""
+    usual_starts = [node for node, times in starts.items() if times >= START_SHARE * sum(starts.values())]
     root = max(
-        starts,
+        usual_starts or starts,
         key=lambda node: (sum(starts[n] for n in ways[node]), starts[node], -node),
     )
     while children := edges.get(root):

@@ -16,8 +16,9 @@ from proposals.mining.nodes import group_units
 from proposals.mining.placing import Placer
 from proposals.mining.records import Record, Step
 from proposals.mining.steptable import StepTable, table_of
+from proposals.mining.stopping import settle_stopped
 from proposals.mining.topics import group_topics
-from proposals.mining.transcript import counted_steps, has_substance, problem_of
+from proposals.mining.transcript import counted_steps, has_substance, problem_of, working_steps
 from proposals.mining.visits import Visit
 from proposals.mining.wording import title_from
 
@@ -60,15 +61,16 @@ def _mostly_substance(records: Sequence[Record]) -> bool:
 
 def mine_topic(records: Sequence[Record]) -> MinedFlow | None:
     """The flow of records that are of one topic; None if no record has a step that counts."""
-    sessions = [counted_steps(record) for record in records]
+    sessions = working_steps(records)
     branches = branches_of(_walks(sessions))
     if branches is None:
         return None
     masker = Masker(records)
-    draft = DefinitionBuilder(branches, records, masker).build()
+    draft = DefinitionBuilder(settle_stopped(branches, records), records, masker).build()
     used = [record for record, steps in zip(records, sessions, strict=True) if steps]
     problems = [problem_of(record) for record in used]
-    title = masker.mask(title_from([record.title for record in used], problems))
+    hidden = Masker(records).mask  # what is masked in texts that are not shown does not count
+    title = masker.mask(title_from([hidden(record.title) for record in used], [hidden(p) for p in problems]))
     return MinedFlow(
         title=title,
         description=_description(used),

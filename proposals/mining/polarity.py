@@ -1,9 +1,9 @@
-"""Whether an answer says yes or no to its question."""
+"""Whether an answer says yes or no to its question, or says anything at all."""
 
 import re
 
 from proposals.mining.records import Step
-from proposals.mining.text import negations
+from proposals.mining.text import negations, words
 
 _YES = re.compile(
     r"^\W*(?:yes|yep|yeah|yup|correct|indeed|absolutely|definitely|exactly|certainly|right|true"
@@ -14,6 +14,25 @@ _YES = re.compile(
     re.IGNORECASE,
 )
 _NO = re.compile(r"^\W*(?:no|nope|nah|never|not|negative|none|neither|incorrect|false)\b", re.IGNORECASE)
+
+
+_QUESTION_ALONE = re.compile(r"^[^.!?;]*\?+\W*$")
+
+
+def asks_back(text: str) -> bool:
+    """Whether an answer is nothing but a question, so that it answers nothing."""
+    return bool(_QUESTION_ALONE.match(text.strip())) and not says_yes_or_no(text)
+
+
+def answer_key(step: Step) -> str:
+    """What tells an answer from others: the option picked, else the words said, without case and
+    punctuation; empty where nothing was answered."""
+    return plain(step.selected_option or step.response or "")
+
+
+def plain(text: str) -> str:
+    """Texts that differ only in case, spaces and punctuation are one."""
+    return " ".join(words(text)) or text.strip().lower()
 
 
 def says_yes_or_no(text: str) -> bool:

@@ -1,7 +1,9 @@
 """Which known topic a new session belongs to."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -18,14 +20,50 @@ Key = TypeVar("Key", bound=Hashable)
 BELONGS = 0.5  # of the median likeness of the topic's own sessions to it
 NEARLY, CLEARLY = 0.6, 1.5  # share of that which is enough when the next topic is so much farther
 PER_TOPIC = 60  # sessions that a topic is known by
+PER_SKETCH = 16  # of them that are kept with a large topic
 AT_ONCE = 2000
 SHARES = (0.35, 0.25, 0.4)  # of the problem, the opening prompt and the whole session
 
 
-class TopicIndex(Generic[Key]):
-    """Nearest topic by the words of the problem, the opening prompt and the whole session."""
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """What of a session tells its topic: stems of the problem, of the opening prompt and of all prompts."""
 
-    def __init__(self, topics: Mapping[Key, Sequence[Record]]) -> None:
+    key: str
+    problem: str
+    opening: str
+    prompts: str
+
+    @classmethod
+    def of(cls, record: Record) -> "Exemplar":
+        problem, opening, prompts = _record_stems(record)
+        return cls(record.key, " ".join(problem), " ".join(opening), " ".join(prompts))
+
+    def to_json(self) -> list[str]:
+        return [self.key, self.problem, self.opening, self.prompts]
+
+
+def sketch(exemplars: Iterable[Exemplar]) -> list[Exemplar]:
+    """At most PER_SKETCH of them: those whose keys hash lowest.
+
+    That is an even sample whatever order they come in, and it can be kept up to date without the rest (bottom-k
+    sampling; Cohen and Kaplan 2007). Of two with one key the later counts.
+    """
+    by_key = {exemplar.key: exemplar for exemplar in exemplars}
+    return sorted(by_key.values(), key=lambda exemplar: _rank(exemplar.key))[:PER_SKETCH]
+
+
+def _rank(key: str) -> tuple[bytes, str]:
+    return blake2b(key.encode(), digest_size=8).digest(), key
+
+
+class TopicIndex(Generic[Key]):
+    """Nearest topic by the words of the problem, the opening prompt and the whole session.
+
+    A topic is known by sessions or by what was kept of them.
+    """
+
+    def __init__(self, topics: Mapping[Key, Sequence[Record | Exemplar]]) -> None:
         self.keys = list(topics)
         samples = [_spread(records) for records in topics.values()]
         owner = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
@@ -50,6 +88,15 @@ class TopicIndex(Generic[Key]):
             answers += self._nearest(np.asarray(likeness.toarray()))
         return answers
 
+    def candidates(self, records: Sequence[Record], limit: int, least: float) -> list[list[Key]]:
+        """The topics of each record, nearest first, that it is like by at least `least` of what belonging needs."""
+        if not self.keys or not records:
+            return [[] for _ in records]
+        likeness = np.asarray((self._views.of(records) @ self._centres.T).toarray())
+        margin = likeness / np.maximum(self._needed, 1e-9)
+        order = np.argsort(-margin, axis=1, kind="stable")[:, :limit]
+        return [[self.keys[k] for k in places if row[k] >= least] for row, places in zip(margin, order, strict=True)]
+
     def _nearest(self, likeness: NDArray[np.float64]) -> list[tuple[Key | None, float]]:
         margin = likeness / np.maximum(self._needed, 1e-9)
         best = margin.argmax(axis=1)
@@ -62,7 +109,7 @@ class TopicIndex(Generic[Key]):
         ]
 
 
-def _spread(records: Sequence[Record]) -> list[Record]:
+def _spread(records: Sequence[Record | Exemplar]) -> list[Record | Exemplar]:
     if len(records) <= PER_TOPIC:
         return list(records)
     return [records[int(i)] for i in np.linspace(0, len(records) - 1, PER_TOPIC)]
@@ -71,7 +118,7 @@ def _spread(records: Sequence[Record]) -> list[Record]:
 class _Views:
     """Sessions as rows: problem, opening prompt and whole session side by side, rare words heavy."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Record | Exemplar]) -> None:
         self._vectorizer = CountVectorizer(analyzer=list, dtype=np.float32)
         texts = [_stems(record) for record in records]
         counts = self._vectorizer.fit_transform([[""], *(whole for _, _, whole in texts)])[1:]
@@ -91,11 +138,18 @@ class _Views:
         return sparse.csr_matrix(sparse.hstack(parts))
 
 
-def _stems(record: Record) -> tuple[list[str], ...]:
-    problem = stems(problem_of(record))
-    opening = _prompt_stems(opening_of(record))
-    whole = [stem for step in counted_steps(record) for stem in _prompt_stems(step.prompt)]
-    return problem, list(opening), problem + whole
+def _stems(session: Record | Exemplar) -> tuple[list[str], ...]:
+    """Problem, opening, whole session."""
+    if isinstance(session, Exemplar):
+        problem, opening, prompts = (text.split() for text in (session.problem, session.opening, session.prompts))
+    else:
+        problem, opening, prompts = _record_stems(session)
+    return problem, opening, problem + prompts
+
+
+def _record_stems(record: Record) -> tuple[list[str], list[str], list[str]]:
+    prompts = [stem for step in counted_steps(record) for stem in _prompt_stems(step.prompt)]
+    return stems(problem_of(record)), list(_prompt_stems(opening_of(record))), prompts
 
 
 @lru_cache(maxsize=50_000)

@@ -4,9 +4,15 @@ Sessions of a sample are compared pair by pair on what the user said, what was a
 work began; sure groups come first, then groups join: branches of one tree share its trunk, open
 alike and answer the same complaints. Prompts that turn up in most groups, greetings and farewells,
 do not count. The rest of the sessions go to the nearest group.
+
+Sessions that arrive in batches end in the groups that all at once would make: the sessions of young
+topics, which were grouped while little was known, are grouped again with the newcomers.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +27,11 @@ from proposals.mining.likeness import (
 )
 from proposals.mining.linkage import average_linkage
 from proposals.mining.records import Record
-from proposals.mining.topicindex import TopicIndex
+from proposals.mining.topicindex import Exemplar, TopicIndex
 
-__all__ = ["TopicIndex", "group_topics"]
+__all__ = ["Regrouped", "TopicIndex", "group_topics", "regroup", "young_topics"]
+
+Key = TypeVar("Key", bound=Hashable)
 
 SAMPLE = 700  # sessions compared pair by pair at once
 RECONCILED = 1500  # sessions that stand for the groups of several samples
@@ -43,6 +51,13 @@ SMALL = 4  # sessions; a smaller group says little about itself
 USUAL = {"opening": 0.35, "problem": 0.12}
 SHRINK = 3.0
 ROUNDS = 4
+
+# Arrival in batches.
+YOUNG = 200  # sessions up to which a topic is grouped again
+YOUNG_IN_ALL = 1500  # sessions of young topics grouped again at once
+ANCHORS = 16  # sessions that stand for a settled topic among strangers
+RIVALS, RIVAL_LEAST = 2, 0.25  # settled topics that a stranger may be of, and how like they are at least
+ANCHORED = 1 / 3  # of a topic's anchors, or of as many as the strangers, that make a group the topic's
 
 
 def group_topics(records: Sequence[Record]) -> list[list[int]]:
@@ -145,3 +160,88 @@ def _group_odds(groups: NDArray[np.int64], prompts: PromptUse, likeness: dict[st
     for name, weight in GROUP_WEIGHTS.items():
         joint += weight * features[name]
     return joint
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouped(Generic[Key]):
+    """A known topic (`key`; None: a new one) and records that belong to it: all of a young or new topic, of a settled
+    one those that join it."""
+
+    key: Key | None
+    members: list[Record]
+
+
+def young_topics(sizes: Mapping[Key, int]) -> list[Key]:
+    """Which of the topics (with their numbers of sessions, latest last) are grouped again with newcomers."""
+    chosen, total = [], 0
+    for key, size in reversed(list(sizes.items())):
+        if size <= YOUNG and total + size <= YOUNG_IN_ALL:
+            chosen.append(key)
+            total += size
+    return chosen
+
+
+def regroup(
+    newcomers: Sequence[Record],
+    known: Mapping[Key, Sequence[Exemplar]],
+    young: Mapping[Key, Sequence[Record]],
+    anchors: Callable[[Sequence[Key]], Mapping[Key, Sequence[Record]]],
+) -> list[Regrouped[Key]]:
+    """Where newcomers belong beside the known topics, and how the young topics' sessions group with them.
+
+    `known` has every topic, `young` all the sessions of those that may change; the others are settled. `anchors` gives
+    some sessions of the settled topics asked for. Each newcomer and each session of a young topic is in exactly one of
+    the groups; a young topic that is the key of none has merged into others.
+    """
+    index = TopicIndex(known)
+    joined: dict[Key, list[Record]] = {}
+    strangers: list[Record] = []
+    for record, (key, _) in zip(newcomers, index.assign(newcomers), strict=True):
+        if key is None or key in young:
+            strangers.append(record)
+        else:
+            joined.setdefault(key, []).append(record)
+    loose = [*strangers, *(record for records in young.values() for record in records)]
+    if not loose:
+        return _listed(joined)
+    rivals = index.candidates(loose, RIVALS, RIVAL_LEAST)
+    settled = list(dict.fromkeys(key for keys in rivals for key in keys if key not in young))
+    groups = _group_among(loose, anchors(settled) if settled else {}, joined)
+    return _listed(joined) + _matched(groups, young)
+
+
+def _listed(groups: Mapping[Key, list[Record]]) -> list[Regrouped[Key]]:
+    return [Regrouped(key, members) for key, members in groups.items()]
+
+
+def _group_among(
+    loose: Sequence[Record], anchors: Mapping[Key, Sequence[Record]], joined: dict[Key, list[Record]]
+) -> list[list[Record]]:
+    """Groups of the loose records; those that a settled topic's anchors are in as well are added to `joined`."""
+    owners = [key for key, records in anchors.items() for _ in records[:ANCHORS]]
+    standing = [record for records in anchors.values() for record in records[:ANCHORS]]
+    free = []
+    for group in group_topics([*loose, *standing]):
+        members = [loose[i] for i in group if i < len(loose)]
+        found = Counter(owners[i - len(loose)] for i in group if i >= len(loose))
+        key = max(found, key=lambda owner: found[owner] / len(anchors[owner][:ANCHORS]), default=None)
+        if key is not None and found[key] >= ANCHORED * min(len(anchors[key][:ANCHORS]), len(members)):
+            joined.setdefault(key, []).extend(members)
+        elif members:
+            free.append(members)
+    return free
+
+
+def _matched(groups: Sequence[list[Record]], young: Mapping[Key, Sequence[Record]]) -> list[Regrouped[Key]]:
+    """Each group with the young topic that it shares most sessions with; a topic goes with one group only."""
+    topic_of = {record.key: key for key, records in young.items() for record in records}
+    shared = [
+        (count, -place, key)
+        for place, members in enumerate(groups)
+        for key, count in Counter(topic_of[r.key] for r in members if r.key in topic_of).items()
+    ]
+    key_of: dict[int, Key] = {}
+    for _, place, key in sorted(shared, key=lambda entry: entry[:2], reverse=True):
+        if -place not in key_of and key not in key_of.values():
+            key_of[-place] = key
+    return [Regrouped(key_of.get(place), members) for place, members in enumerate(groups)]

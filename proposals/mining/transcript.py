@@ -6,7 +6,8 @@ question that was open before it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from proposals.mining.records import Record, Step, Turn
@@ -54,7 +55,18 @@ def problem_of(record: Record) -> str:
 
 def counted_steps(record: Record) -> list[Step]:
     """The steps that can be nodes: not help, not notes, not empty."""
-    return [step for step in steps_of(record) if step.kind not in ("help", "note") and step.prompt.strip()]
+    return _counted(steps_of(record))
+
+
+def _counted(steps: Sequence[Step]) -> list[Step]:
+    return [step for step in steps if step.kind not in ("help", "note") and step.prompt.strip()]
+
+
+def _with_help(record: Record, helping: Collection[str]) -> tuple[Step, ...]:
+    steps = steps_of(record)
+    if record.steps or not any(step.prompt in helping for step in steps):
+        return steps
+    return _answers_after_help([replace(step, kind="help") if step.prompt in helping else step for step in steps])
 
 
 def opening_of(record: Record) -> str:
@@ -63,6 +75,21 @@ def opening_of(record: Record) -> str:
     first = steps[0].prompt if steps else ""
     spoken = _user_spoke_at(record)
     return next((step.prompt for step in steps if step.index >= spoken), first)
+
+
+def working_steps(records: Sequence[Record]) -> list[list[Step]]:
+    """The counted steps of each record. Where most sessions do without a greeting before the user's
+    first words, so do all; what one session's steps call help is help in every transcript."""
+    helping = {step.prompt for record in records for step in record.steps if step.kind == "help"}
+    counted = [_counted(_with_help(record, helping)) for record in records]
+    opened = [
+        [step for step in steps if step.index >= _user_spoke_at(record)]
+        for record, steps in zip(records, counted, strict=True)
+    ]
+    greeted = sum(len(rest) < len(steps) for rest, steps in zip(opened, counted, strict=True))
+    if 2 * greeted > len(records):
+        return counted
+    return [rest or steps for rest, steps in zip(opened, counted, strict=True)]
 
 
 def has_substance(record: Record) -> bool:

@@ -9,6 +9,8 @@ from statistics import median
 from proposals.mining.text import stems, words
 
 COMPARED = 150  # texts compared with each other at most
+TITLE_WORDS = 3, 8  # least and most words of a title, if there is a choice
+OFTEN = 0.3  # of the uses of the commonest title that one must have
 
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
 _GREETING = re.compile(
@@ -28,6 +30,18 @@ _LEAD_IN = re.compile(
 _MARK = re.compile(r"\s*[(\[](?:P\d|\w*\d+\w*|urgent|low|medium|high|critical)[)\]]\s*", re.IGNORECASE)
 _OWNER = re.compile(r"\b(?:my|our|his|her|their)\s+", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:a|an|the|some|any|this|that)\s+", re.IGNORECASE)
+_MASKED = re.compile(r"\[[a-z-]+\]")
+_WHEN = re.compile(
+    r"\b(?:since|ago|all day|today|yesterday|tonight|(?:this|last|every) (?:morning|afternoon|evening|week|month)"
+    r"|for (?:about |almost |over )?(?:an?|\w+|\d+) (?:minutes?|hours?|days?|weeks?|months?)"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b",
+    re.IGNORECASE,
+)
+_MIDWAY = re.compile(
+    r"^(?:and|or|but|so|which|that|because|then|makes?|making|causing|causes|is|are|was|has|does|do|to|please"
+    r"|not sure|maybe|also|if|when|while|it)\b",
+    re.IGNORECASE,
+)
 _PERSONAL = re.compile(r"\b(?:i|i'm|i've|me|we|us|you|your)\b", re.IGNORECASE)
 
 
@@ -64,8 +78,8 @@ def title_from(titles: Sequence[str], problems: Sequence[str]) -> str:
     about the problem that says best what all of them say."""
     given = Counter(plain for title in titles if (plain := _MARK.sub("", title).strip()))
     if given:
-        names = sorted(given)
-        return shorten(names[clearest(names, [given[name] for name in names])], 90)
+        names = _best_titles(given)
+        return _capital(shorten(names[clearest(names, [given[name] for name in names])], 90))
     sentences = Counter(
         plain
         for problem in problems[:400]
@@ -79,6 +93,31 @@ def title_from(titles: Sequence[str], problems: Sequence[str]) -> str:
     return shorten(names[_best_headline(names, problems)], 90)
 
 
+def _capital(title: str) -> str:
+    first = title.split(" ")[0]
+    return title[:1].upper() + title[1:] if first.islower() else title
+
+
+def _best_titles(given: Counter[str]) -> list[str]:
+    """The titles with the fewest faults among those that are not rare."""
+    often = max(given.values())
+    usual = [name for name, times in given.items() if times >= OFTEN * often]
+    least = min(map(faults, usual))
+    return sorted(name for name in usual if faults(name) == least)
+
+
+def faults(title: str) -> int:
+    """What keeps a text from being a title as a person would file it: something masked in it, a
+    time that passes, a start in the middle of a sentence, too few words or too many."""
+    length = len(words(title))
+    return (
+        2 * bool(_MASKED.search(title))
+        + 2 * bool(_WHEN.search(title))
+        + bool(_MIDWAY.search(title))
+        + (not TITLE_WORDS[0] <= length <= TITLE_WORDS[1])
+    )
+
+
 def _best_headline(names: Sequence[str], problems: Sequence[str]) -> int:
     """The candidate whose words the problems share most, per word, favouring impersonal ones."""
     said = Counter(stem for problem in problems for stem in set(stems(problem[:1000])))
@@ -86,7 +125,7 @@ def _best_headline(names: Sequence[str], problems: Sequence[str]) -> int:
     for name in names:
         found = set(stems(name))
         share = sum(said[stem] for stem in found) / max(1, len(problems))
-        score = share / (2 + len(found)) ** 0.6 * (0.6 if _PERSONAL.search(name) else 1.0)
+        score = share / (2 + len(found)) ** 0.6 * (0.6 if _PERSONAL.search(name) else 1.0) * 0.7 ** faults(name)
         scores.append((round(score, 9), -len(name), name))
     return max(range(len(names)), key=lambda i: scores[i])
 

@@ -56,6 +56,10 @@ def test_it_comes_up_keeps_its_data_and_leaves_nothing_behind(tmp_path: Path) ->
                 assert re.search(rf"^ +{role} +\S+@northwind.example$", said, re.MULTILINE)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/", timeout=10) as page:
                 assert page.status == 200
+            second = start(tmp_path, free_port())
+            told, _ = second.communicate(timeout=60)
+            assert second.returncode == 1
+            assert "running from this folder already" in told
         finally:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does for Ctrl-C
             rest, _ = process.communicate(timeout=60)

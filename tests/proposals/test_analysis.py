@@ -119,6 +119,23 @@ class TestNewFlow:
         run(cast.account)
         assert not SessionAnalysis.objects.exists()
 
+    def test_a_single_statement_is_no_flow(self, cast: Cast) -> None:
+        make_session(cast.account, steps=[{"kind": "action", "prompt": "Restarted it"}])
+        run(cast.account)
+        assert not FlowProposal.objects.exists()
+
+    def test_a_topic_is_called_as_its_masked_proposal(self, cast: Cast) -> None:
+        add_printer_sessions(cast.account)
+        run(cast.account)
+        assert Topic.objects.get().title == FlowProposal.objects.get().title
+
+    def test_people_who_are_not_named_are_not_counted(self, cast: Cast) -> None:
+        for _ in range(3):
+            make_session(cast.account, technician=None, client=None, steps=printer_steps())
+        run(cast.account)
+        proposal = FlowProposal.objects.get()
+        assert (proposal.client_count, proposal.technician_count) == (0, 0)
+
     def test_a_session_without_steps_is_told_apart(self, cast: Cast) -> None:
         make_session(cast.account, steps=[])
         run(cast.account)

@@ -1,16 +1,33 @@
 """Confidence: the lower Wilson bound of replay success through flows mined without the session."""
 
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
-from proposals.mining import flow_confidence, wilson_lower
-from tests.proposals.mining_cases import network_talks, question, structured
+from flowpilot.sample.generate import generate_sessions
+from proposals.mining import FlowReader, Record, flow_confidence, wilson_lower
+from proposals.mining.confidence import count_replayed_well, flow_successes, held_out_confidence, replays_well
+from tests.proposals.mining_cases import action, mined, network_talks, question, structured, structured_vpn
 
 
-@pytest.mark.parametrize(("successes", "n", "bound"), [(0, 0, 0.0), (0, 10, 0.0), (10, 10, 0.7225), (9, 10, 0.5958)])
-def test_wilson_lower(successes: int, n: int, bound: float) -> None:
-    assert wilson_lower(successes, n) == pytest.approx(bound, abs=1e-4)
+@pytest.mark.parametrize(("successes", "n"), [(0, 10), (1, 1), (3, 7), (9, 10), (10, 10), (180, 200)])
+def test_wilson_lower_is_the_one_sided_bound(successes: int, n: int) -> None:
+    reference = binomtest(successes, n, alternative="greater").proportion_ci(0.95, method="wilson").low
+    assert wilson_lower(successes, n) == pytest.approx(reference, abs=1e-4)
+
+
+def test_nothing_tried_earns_nothing() -> None:
+    assert wilson_lower(0, 0) == 0
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -44,5 +61,84 @@ def test_sessions_that_agree_on_nothing_earn_no_confidence() -> None:
 
 def test_sessions_that_never_ended_do_not_count() -> None:
     records = network_talks(12)
-    open_ones = [type(r)(**{n: getattr(r, n) for n in r.__slots__} | {"status": "active"}) for r in records[6:]]
+    open_ones = [replace(record, status="active") for record in records[6:]]
     assert flow_confidence(records[:6] + open_ones) == flow_confidence(records[:6])
+
+
+def alike(count: int, escalated: Sequence[int] = ()) -> list[Record]:
+    """Sessions that went one way; those numbered in `escalated` were handed over at its end."""
+    steps = [question("Does the badge reader blink?", "No"), action("Plug the badge reader in again.", "It blinks.")]
+    return [structured(f"badge-{i}", steps, status="escalated" if i in escalated else "resolved") for i in range(count)]
+
+
+def test_more_sessions_that_agree_never_lower_it() -> None:
+    scores = [flow_confidence(alike(count)) for count in (0, 1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 25)]
+    assert scores == sorted(scores)
+    assert scores[1] < 0.4 < 0.8 < scores[-1]
+
+
+def test_sessions_that_went_alike_and_ended_otherwise_lower_it() -> None:
+    scores = [flow_confidence(alike(12, escalated=range(0, 12, every))) for every in (12, 4, 2)]
+    assert flow_confidence(alike(12)) > scores[0] > scores[1] > scores[2]
+
+
+def test_the_order_of_the_sessions_does_not_matter() -> None:
+    records = network_talks(24)
+    assert flow_successes(records[::-1]) == flow_successes(records)
+
+
+@pytest.mark.parametrize(("count", "folds"), [(1, [1]), (7, [1] * 7), (10, [1] * 10), (23, [2] * 7 + [3] * 3)])
+def test_each_session_is_left_out_once_and_alone_where_they_are_few(count: int, folds: list[int]) -> None:
+    held: list[frozenset[str]] = []
+
+    def reader_without(keys: frozenset[str]) -> None:
+        held.append(keys)
+
+    assert held_out_confidence(alike(count), reader_without) == 0
+    assert sorted(map(len, held)) == folds
+    assert frozenset.union(*held) == {record.key for record in alike(count)}
+
+
+def test_success_is_the_same_one_by_one_and_at_once() -> None:
+    records = structured_vpn(24)
+    flow = mined(records[:12])
+    reader = FlowReader(flow.definition, flow.examples)
+    # What ended otherwise than the flow says replays well no more.
+    mixed = [*records[12:], *(replace(record, status="escalated") for record in records[12:18])]
+    well = [replays_well(reader, record) for record in mixed]
+    assert all(well[:12])
+    assert not all(well[12:])
+    assert count_replayed_well(reader, mixed) == sum(well)
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("confidence") / "sessions.jsonl"
+    sessions = generate_sessions(until=datetime(2026, 6, 30, 18, tzinfo=UTC), count=240, seed=11)
+    path.write_text("\n".join(json.dumps(session) for session in sessions))
+    return path
+
+
+def test_confidence_is_calibrated_on_sessions_kept_out(generated: Path) -> None:
+    out = io.StringIO()
+    call_command("bench_confidence", str(generated), stdout=out)
+    told = out.getvalue()
+    flows, _, predicted, share, success, _, holds = re.findall(r"^ +all +(.*)%$", told, re.MULTILINE)[0].split()
+    assert int(flows) >= 40
+    # What replay promises with sessions held out, sessions that mining never saw keep...
+    assert float(share) == pytest.approx(float(success), abs=0.08), told
+    # ...and the bound stays below that, for nearly every flow, but not far.
+    assert float(predicted) < float(share), told
+    assert int(holds) >= 80, told
+    assert float(re.findall(r"^worst bin off by (\S+)", told, re.MULTILINE)[0]) <= 0.2, told
+
+
+def test_faults_of_the_bench_are_told_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.jsonl"
+    with pytest.raises(CommandError, match=r"sessions\.jsonl: .*No such file"):
+        call_command("bench_confidence", str(path))
+    path.write_text("")
+    with pytest.raises(CommandError, match="no topic has sessions enough"):
+        call_command("bench_confidence", str(path))
+    with pytest.raises(CommandError, match="--repeats: expected 1 or more, got 0"):
+        call_command("bench_confidence", str(path), repeats=0)

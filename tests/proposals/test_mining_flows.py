@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flowpilot.flows.validation import validate_definition
-from proposals.mining import engine, mine, mine_topic, record_from_json
+from proposals.mining import Record, engine, mine, mine_topic, record_from_json
 from tests.proposals.mining_cases import (
     action,
     follow,
@@ -164,3 +164,80 @@ def test_more_wordings_than_are_compared_are_placed_on_the_sampled_nodes(monkeyp
     flow = mined(network_talks(36))
     assert len(flow.definition["nodes"]) == len(whole["nodes"])
     assert len(flow.evidence["n1"]) == 36
+
+
+def joins(i: int, *, told: bool) -> Record:
+    """A session at whose end the user joins the network; `told` whether the closing words were kept."""
+    asked = question("Is the old profile still listed?", "Yes" if i % 2 else "No")
+    again = ("Forget the network and join it.", "Join the network.")[i % 2 == 0]
+    step = action(again, ("Connected.", "Connected")[i % 3 == 0])
+    ending = [action("The saved profile was out of date; it holds now.", "Thanks.")] if told else []
+    summary = ("Old profile removed.", "Joined anew.")[i % 2]
+    return structured(f"j-{i}", [asked, step, *ending], problem_summary="No Wi-Fi.", resolution_summary=summary)
+
+
+def test_sessions_that_stop_at_an_answer_took_the_ending_of_the_same_answer() -> None:
+    flow = mined([joins(i, told=i >= 6) for i in range(24)])
+    endings = [node for node in flow.definition["nodes"] if node["kind"] == "resolution"]
+    assert [node["text"] for node in endings] == ["The saved profile was out of date; it holds now."]
+    assert len(flow.evidence[endings[0]["id"]]) == 18
+    joined = [node for node in flow.definition["nodes"] if node["kind"] == "action"]
+    assert [len(node["options"]) for node in joined] == [1] * len(joined)
+    assert sum(len(places) for node in joined for places in flow.option_evidence[node["id"]].values()) == 24
+
+
+def test_an_answer_that_no_other_session_ends_is_told_by_the_summary() -> None:
+    def session(i: int) -> Record:
+        picked = ("Red", "Green")[i % 2]
+        steps = [question("Which light is on?", picked, ("Red", "Green"))]
+        if picked == "Green":
+            steps.append(action("The printer is ready, print again."))
+        summary = "Printer swapped." if picked == "Red" else "Printed again."
+        return structured(f"l-{i}", steps, problem_summary="Printer lamp.", resolution_summary=summary)
+
+    flow = mined([session(i) for i in range(16)])
+    root = node_asking(flow.definition, "Which light")
+    assert follow(flow.definition, root, "Red")["text"] == "Printer swapped."
+    assert follow(flow.definition, root, "Green")["text"] == "The printer is ready, print again."
+
+
+def test_a_check_on_a_named_machine_is_no_node_wherever_it_is_made() -> None:
+    records = []
+    for i, record in enumerate(structured_vpn(30)):
+        steps = [{"kind": s.kind, "prompt": s.prompt, "selected_option": s.selected_option} for s in record.steps]
+        if i % 4 == 0:
+            ran: dict[str, str | None] = {
+                "kind": "script",
+                "prompt": f"Ran Get-Health.ps1 on FAB-LT-{100 + i}.",
+                "response": "Fine.",
+            }
+            steps.insert(1 + i // 4 % len(steps), ran)
+        records.append(structured(record.key, steps, status=record.status, problem_summary="VPN fails."))
+    assert not any("Get-Health" in node["text"] for node in mined(records).definition["nodes"])
+
+
+def test_what_a_session_calls_help_is_help_in_a_transcript() -> None:
+    told = "No, only a restart really starts it afresh."
+    records = [
+        talk(f"t-{i}", "PC slow.", "When was it restarted?", "Days ago, I shut it down.", told, "Then days ago.",
+             "Restart it now.", "Quick again.") for i in range(4)
+    ]  # fmt: skip
+    steps = [question("When was it restarted?", "Days ago", ("Today", "Days ago")), action("Restart it now.")]
+    helped = [steps[0], {"kind": "help", "prompt": told, "response": "Is off not the same?"}, steps[1]]
+    records += [structured(f"s-{i}", helped, problem_summary="PC slow.") for i in range(6)]
+    flow = mined(records)
+    assert not any(told in node["text"] for node in flow.definition["nodes"])
+    assert [option["label"] for option in flow.definition["nodes"][0]["options"]] == ["Days ago"]
+
+
+def test_an_ending_statement_answered_with_thanks_is_the_ending() -> None:
+    goodbyes = ("Good. You get a survey by mail, bye for now.", "You are welcome. Call us if it comes back.")
+    records = []
+    for i in range(16):
+        turns = ["No Wi-Fi.", "Is flight mode on?", ("Yes, it was on.", "No, it is off.")[i % 2]]
+        turns += [("Switch it off.", "Reset the adapter.")[i % 2], "Done.", "Wi-Fi is up again after that."]
+        turns.append("Works again, thanks for the quick help.")
+        records.append(talk(f"w-{i}", *turns, *([goodbyes[i // 3 % 2]] if i % 3 == 0 else [])))
+    flow = mined(records)
+    assert node_asking(flow.definition, "up again")["kind"] == "resolution"
+    assert not any("bye" in node["text"] or "welcome" in node["text"] for node in flow.definition["nodes"])

@@ -96,3 +96,30 @@ def test_labels_of_other_answers_are_answers_and_never_alike() -> None:
     groups = [answered("It is blue."), answered("It is red."), answered("It is red.")]
     labels = option_labels(groups, "question", Masker())
     assert len({label.casefold() for label in labels}) == 3
+
+
+@pytest.mark.parametrize(
+    ("titles", "best"),
+    [
+        (["Drives gone since yesterday"] * 3 + ["Network drive missing"] * 2, "Network drive missing"),
+        (["RDP to [host] fails"] * 3 + ["Remote desktop fails"] * 2, "Remote desktop fails"),
+        (["and makes work difficult"] * 3 + ["Mail program is slow"] * 2, "Mail program is slow"),
+        (["Slow this morning"] * 20 + ["Odd stray name here"], "Slow this morning"),
+    ],
+)
+def test_titles_name_the_problem_and_not_a_time_or_a_machine(titles: list[str], best: str) -> None:
+    assert title_from(titles, []) == best
+
+
+def test_a_question_asked_back_names_no_answer_and_an_option_on_offer_does() -> None:
+    def said(answer: str) -> Step:
+        return Step("question", "How long is it on?", ("Today", "Since days"), None, answer, 0)
+
+    picked = Step("question", "How long is it on?", ("Today", "Since days"), "Today", "This morning.", 0)
+    groups = [[picked, said("This morning.")], [said("Is off not the same?"), said("For days.")]]
+    assert option_labels(groups, "question", Masker()) == ["Today", "Since days"]
+
+
+def test_labels_that_differ_in_punctuation_are_not_both_used() -> None:
+    labels = option_labels([answered("It is blue."), answered("It is blue!")], "question", Masker())
+    assert len({label.strip(".!") for label in labels}) == 2

@@ -12,6 +12,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
+# Sessions below which the share of a week says nothing.
+ENOUGH = 10
+
 # Label, URL name, the permission that opens it, what one does there.
 PLACES = (
     ("Review", "admin:proposals_flowproposal_changelist", "proposals.view_flowproposal", "Decide what becomes a flow"),
@@ -91,7 +94,7 @@ def span(value: timedelta | None) -> str:
         return "–"
     minutes = round(value.total_seconds() / 60)
     if minutes < 1:
-        return "under a minute"
+        return "< 1 min"
     if minutes < 60:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
@@ -163,9 +166,12 @@ def graph_marks(diff: Any) -> dict[str, Any]:
 
 @register.simple_tag
 def share_trend(weeks: list[Any], tier: str) -> str:
-    """How a tier's share of the sessions moved from the first week to the last, as a sentence."""
+    """How a tier's share of the sessions moved from the first week to the last, as a sentence.
+
+    Weeks with little in them, such as one that the period only touches, say nothing; without two others it is empty.
+    """
     shares = [(week.counts.get(tier, 0), sum(week.counts.values())) for week in weeks]
-    shares = [(count, total) for count, total in shares if total]
+    shares = [(count, total) for count, total in shares if total >= ENOUGH]
     if len(shares) < 2:
         return ""
     (first, first_n), (last, last_n) = shares[0], shares[-1]

@@ -3,14 +3,15 @@
 import random
 from argparse import ArgumentParser
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from proposals.mining.confidence import flow_confidence, replays_well
+from proposals.mining.confidence import count_replayed_well, flow_successes, wilson_lower
 from proposals.mining.engine import mine_topic
 from proposals.mining.jsonl import read_records
 from proposals.mining.records import Record
@@ -18,50 +19,115 @@ from proposals.mining.replay import FlowReader
 from proposals.mining.topics import group_topics
 
 BINS = 5
-SIZES = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144)
-KEPT_OUT = 60
+SIZES = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377)
+KEPT_OUT = 60  # sessions that a flow is tried on at most...
+LEAST_KEPT_OUT = 10  # ...and at least
+LEAST_FLOWS = 10  # in a bin that is judged; the mean of fewer is mostly chance
+COLUMNS = ("flows", "replays", "mean", "share", "success", "off by", "holds")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One flow mined from `size` sessions of a topic: its confidence, and its success on others of that topic."""
+    """One flow mined from `size` sessions of a topic: its confidence, the share of these sessions that replay well
+    through flows mined without them, and its success on other sessions of that topic."""
 
     size: int
     predicted: float
+    share: float
     succeeded: int
     tried: int
 
+    @property
+    def success(self) -> float:
+        return self.succeeded / self.tried
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means of some flows. Each flow counts the same, however many sessions it was tried on."""
+
+    flows: int
+    replays: int
+    predicted: float
+    share: float
+    success: float
+    holds: float  # share of the flows whose confidence is at most their success
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial]) -> "Summary":
+        return cls(
+            len(trials),
+            sum(t.tried for t in trials),
+            fmean(t.predicted for t in trials),
+            fmean(t.share for t in trials),
+            fmean(t.success for t in trials),
+            fmean(t.predicted <= t.success for t in trials),
+        )
+
+    @property
+    def off_by(self) -> float:
+        return self.success - self.predicted
+
+    @property
+    def is_judged(self) -> bool:
+        return self.flows >= LEAST_FLOWS
+
 
 class Command(BaseCommand):
-    help = "Bin predicted confidence against replay success on sessions kept out; the last line names the worst bin."
+    help = (
+        "How confidence and success grow with the sessions that a flow is mined from, then confidence in bins against "
+        "success on sessions kept out; the last line names the worst bin."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("sessions", help="JSON Lines of session records")
-        parser.add_argument("--repeats", type=int, default=3, help="random draws for each topic and size (default 3)")
+        parser.add_argument("--repeats", type=int, default=1, help="random draws for each topic and size (default 1)")
         parser.add_argument("--seed", type=int, default=1)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["repeats"] < 1:
+            raise CommandError(f"--repeats: expected 1 or more, got {options['repeats']}")
         records = [record for record in _read(options["sessions"]) if record.status in ("resolved", "escalated")]
         trials = list(_trials(records, options["repeats"], random.Random(options["seed"])))  # noqa: S311
         if not trials:
             raise CommandError("no topic has sessions enough to keep some out")
-        self._print(trials)
+        self._print_table("sessions", _grouped(trials, lambda trial: str(trial.size)))
+        bins = _grouped(sorted(trials, key=lambda trial: trial.predicted), _bin_name)
+        total = Summary.of(trials)
+        self._print_table("predicted", bins | {"all": total})
+        self._print_verdict(total, [summary for summary in bins.values() if summary.is_judged])
 
-    def _print(self, trials: Sequence[Trial]) -> None:
-        self.stdout.write(f"{'predicted':>11} {'flows':>6} {'replays':>8} {'mean':>6} {'success':>8} {'off by':>7}")
-        worst = 0.0
-        for low, members in _bins(trials):
-            tried = sum(t.tried for t in members)
-            # Each flow counts the same, however many sessions it was tried on.
-            predicted = sum(t.predicted for t in members) / len(members)
-            success = sum(t.succeeded / t.tried for t in members) / len(members)
-            worst = max(worst, abs(predicted - success))
+    def _print_table(self, key: str, rows: dict[str, Summary]) -> None:
+        self.stdout.write(f"{key:>10} " + " ".join(f"{name:>7}" for name in COLUMNS))
+        for name, row in rows.items():
             self.stdout.write(
-                f"{low:.1f} to {low + 1 / BINS:.1f} {len(members):>6} {tried:>8} {predicted:>6.2f} {success:>8.2f} "
-                f"{success - predicted:>+7.2f}"
+                f"{name:>10} {row.flows:>7} {row.replays:>7} {row.predicted:>7.2f} {row.share:>7.2f} "
+                f"{row.success:>7.2f} {row.off_by:>+7.2f} {row.holds:>7.0%}{'' if row.is_judged else '  few'}"
             )
-        self.stdout.write(f"worst bin off by {worst:.2f}")
+        self.stdout.write("")
+
+    def _print_verdict(self, total: Summary, judged: Sequence[Summary]) -> None:
+        self.stdout.write(f"confidence is at most the success of {total.holds:.0%} of the flows")
+        if not judged:
+            self.stdout.write(f"no bin has {LEAST_FLOWS} flows: nothing to judge")
+            return
+        share = max(abs(summary.success - summary.share) for summary in judged)
+        worst = max(abs(summary.off_by) for summary in judged)
+        self.stdout.write(f"held-out share off by at most {share:.2f} in a bin")
+        self.stdout.write(f"worst bin off by {worst:.2f} (of bins with {LEAST_FLOWS} flows or more)")
+
+
+def _bin_name(trial: Trial) -> str:
+    low = min(BINS - 1, int(trial.predicted * BINS)) / BINS
+    return f"{low:.1f} to {low + 1 / BINS:.1f}"
+
+
+def _grouped(trials: Sequence[Trial], name: Callable[[Trial], str]) -> dict[str, Summary]:
+    groups: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        groups[name(trial)].append(trial)
+    return {key: Summary.of(members) for key, members in groups.items()}
 
 
 def _read(path: str) -> list[Record]:
@@ -72,27 +138,26 @@ def _read(path: str) -> list[Record]:
         raise CommandError(f"{path}: {error}") from error
 
 
-def _bins(trials: Sequence[Trial]) -> list[tuple[float, list[Trial]]]:
-    bins: dict[int, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        bins[min(BINS - 1, int(trial.predicted * BINS))].append(trial)
-    return [(number / BINS, members) for number, members in sorted(bins.items())]
-
-
 def _trials(records: Sequence[Record], repeats: int, rng: random.Random) -> Iterator[Trial]:
-    for group in group_topics(records):
-        members = [records[i] for i in group]
-        for size in SIZES:
-            if len(members) < size + min(KEPT_OUT, 10):
-                break
-            for _ in range(repeats):
-                yield _trial(rng.sample(members, len(members)), size)
+    """Topics are grouped once, from all sessions, so what a flow is mined from and what it is tried on are drawn from
+    one and the same group: a grouping error weighs on the prediction and on the success alike."""
+    for size, members in _draws([[records[i] for i in group] for group in group_topics(records)]):
+        for _ in range(repeats):
+            yield _trial(rng.sample(members, len(members)), size)
+
+
+def _draws(topics: Sequence[Sequence[Record]]) -> Iterator[tuple[int, Sequence[Record]]]:
+    for size in SIZES:
+        for members in topics:
+            if len(members) >= size + LEAST_KEPT_OUT:
+                yield size, members
 
 
 def _trial(shuffled: Sequence[Record], size: int) -> Trial:
     kept, out = shuffled[:size], shuffled[size : size + KEPT_OUT]
     flow = mine_topic(kept)
     if flow is None:
-        return Trial(size, 0.0, 0, len(out))
+        return Trial(size, 0.0, 0.0, 0, len(out))
     reader = FlowReader(flow.definition, flow.examples)
-    return Trial(size, flow_confidence(kept), sum(replays_well(reader, record) for record in out), len(out))
+    well, tried = flow_successes(kept)
+    return Trial(size, wilson_lower(well, tried), well / tried, count_replayed_well(reader, out), len(out))

@@ -2,7 +2,7 @@
 
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -17,7 +17,9 @@ from flowpilot.flows.services import flow_create
 from flowpilot.sample.generate import generate_sessions
 from flowpilot.sample.published import flow_definition
 from flowpilot.sample.topics import TOPICS
+from proposals.analysis.load import records_of, with_steps
 from proposals.analysis.run import analyze_account
+from proposals.mining.topicindex import PER_SKETCH, Exemplar, sketch
 from proposals.models import SessionAnalysis, Topic
 from sessions.ingest import sessions_ingest
 from sessions.models import AISession
@@ -77,9 +79,18 @@ class Command(BaseCommand):
             ),
             batch_size=5_000,
         )
+        _keep_sketches(topics)
         AISession.objects.filter(account=account).update(analysis_due_at=None)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
+
+
+def _keep_sketches(topics: Sequence[Topic]) -> None:
+    """What analysis keeps with a topic as its sessions come in."""
+    for topic in topics:
+        rows = with_steps(AISession.objects.filter(analysis__topic=topic).order_by("pk"))[:PER_SKETCH]
+        topic.sketch = [exemplar.to_json() for exemplar in sketch(map(Exemplar.of, records_of(rows)))]
+    Topic.objects.bulk_update(topics, ["sketch"], batch_size=200)
 
 
 def _flows(count: int) -> Iterator[tuple[int, str, dict[str, Any]]]:

@@ -61,5 +61,5 @@ def demo_password() -> str:
     if not PASSWORD_FILE.exists():
         PASSWORD_FILE.parent.mkdir(parents=True, exist_ok=True)
         PASSWORD_FILE.touch(mode=0o600)
-        PASSWORD_FILE.write_text(secrets.token_urlsafe(9))
+        PASSWORD_FILE.write_text(secrets.token_hex(6))
     return PASSWORD_FILE.read_text()
