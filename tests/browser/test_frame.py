@@ -18,7 +18,7 @@ def test_log_in_and_out(open_page: OpenPage, cast: Cast) -> None:
     page.get_by_role("button", name="Log in").click()
     page.get_by_text("Northwind MSP · Alice").click()
     page.get_by_role("button", name="Log out").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Logged out")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
 
 def test_the_bar_holds_what_the_role_needs(open_page: OpenPage, cast: Cast) -> None:
