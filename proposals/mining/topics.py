@@ -58,6 +58,7 @@ YOUNG_IN_ALL = 1500  # sessions of young topics grouped again at once
 ANCHORS = 16  # sessions that stand for a settled topic among strangers
 RIVALS, RIVAL_LEAST = 2, 0.25  # settled topics that a stranger may be of, and how like they are at least
 ANCHORED = 1 / 3  # of a topic's anchors, or of as many as the strangers, that make a group the topic's
+COMPANY = 5  # newcomers near one settled topic from which they may be a topic of their own
 
 
 def group_topics(records: Sequence[Record]) -> list[list[int]]:
@@ -201,6 +202,7 @@ def regroup(
             strangers.append(record)
         else:
             joined.setdefault(key, []).append(record)
+    strangers += _own_company(joined, anchors)
     loose = [*strangers, *(record for records in young.values() for record in records)]
     if not loose:
         return _listed(joined)
@@ -208,6 +210,26 @@ def regroup(
     settled = list(dict.fromkeys(key for keys in rivals for key in keys if key not in young))
     groups = _group_among(loose, anchors(settled) if settled else {}, joined)
     return _listed(joined) + _matched(groups, young)
+
+
+def _own_company(
+    joined: dict[Key, list[Record]], anchors: Callable[[Sequence[Key]], Mapping[Key, Sequence[Record]]]
+) -> list[Record]:
+    """Take out of `joined` the newcomers that are more like each other than like the topic nearest to them.
+
+    One newcomer alone goes to its nearest topic; many of a new problem would go the same wrong way together.
+    """
+    strangers: list[Record] = []
+    doubted = [key for key, records in joined.items() if len(records) >= COMPANY]
+    standing = anchors(doubted) if doubted else {}
+    for key in doubted:
+        if not standing.get(key):
+            continue
+        free = _group_among(joined[key], {key: standing[key]}, {})
+        apart = {record.key for members in free if len(members) >= COMPANY for record in members}
+        strangers += [record for record in joined[key] if record.key in apart]
+        joined[key] = [record for record in joined[key] if record.key not in apart]
+    return strangers
 
 
 def _listed(groups: Mapping[Key, list[Record]]) -> list[Regrouped[Key]]:
