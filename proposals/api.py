@@ -67,9 +67,7 @@ DECISION: dict[str, Any] = {
 class FlowProposalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
     """Proposed changes to the flows, and their review."""
 
-    queryset = FlowProposal.objects.select_related("account", "team", "base_version").order_by(
-        "-supporting_session_count", "-id"
-    )
+    queryset = FlowProposal.objects.select_related("account", "team", "base_version").order_by("-impact", "-id")
     filterset_class = FlowProposalFilter
     action_permissions: ClassVar[dict[str, str]] = dict.fromkeys(("approve", "publish", "dismiss", "reject"), "decide")
 

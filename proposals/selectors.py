@@ -62,7 +62,7 @@ def queue_place(user: Any, proposal: FlowProposal) -> QueuePlace | None:
     if not proposal.is_pending:
         return None
     queue = FlowProposal.objects.for_user(user).filter(status=FlowProposal.Status.PENDING)
-    ids = list(queue.order_by("-supporting_session_count", "-id").values_list("pk", flat=True))
+    ids = list(queue.order_by("-impact", "-id").values_list("pk", flat=True))
     index = ids.index(proposal.pk)
     return QueuePlace(
         position=index + 1,

@@ -104,6 +104,7 @@ def make_proposal(account: Account, sessions: int = 1, **fields: Any) -> FlowPro
             "confidence_score": 0.5,
             "problem_domain": "networking",
             "supporting_session_count": sessions,
+            "impact": sessions * fields.get("confidence_score", 0.5),
             **fields,
         },
     )

@@ -199,3 +199,20 @@ class ApiKey(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SavedView(models.Model):
+    """A list as somebody likes to see it: its filters, search and order, under a name of their own."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="saved_views")
+    page = models.CharField(max_length=100, help_text="The name of the page's address, such as the review queue's.")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=2000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["user", "page", "name"], name="saved_view_name_of_user")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -26,6 +26,11 @@ class Flow(TenantModel):
     current_version = models.ForeignKey(
         "FlowVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )
+    # Who answers for the flow, and when they mean to read it again.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    review_by = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

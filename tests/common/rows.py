@@ -11,7 +11,15 @@ from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
 from flowpilot.common.tenancy import TenantModel
-from proposals.models import AnalysisRun, FlowProposal, ProposalEvidence, SessionAnalysis
+from proposals.models import (
+    AnalysisRun,
+    FlowProposal,
+    ProposalEvidence,
+    ProposalViewer,
+    ReplayReport,
+    ReviewDraft,
+    SessionAnalysis,
+)
 from tests.factories import definition, make_flow, make_proposal, make_session
 
 # What names no thing of the account's: choices, and a hash.
@@ -50,6 +58,10 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     )
     run = AnalysisRun.objects.create(account=account, lease_token=1)
     event = audit_record(actor=member, action="seen", target=proposal)
+    reading = {"account": account, "proposal": proposal}
+    ReviewDraft.objects.create(**reading, user=member, revision=1, title=word)
+    ProposalViewer.objects.create(**reading, user=member)
+    ReplayReport.objects.create(**reading, revision=1, version=version)
     rows = [account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run]
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)

@@ -42,10 +42,12 @@ ADMIN = {
     "proposals_analysisrun": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "proposals_sessionanalysis": Pages(READERS, NOBODY, NOBODY, NOBODY),
 }
-# Addresses of one row beside Django's usual ones: who may open them, and whose right is missing (403, not 404).
+# Addresses of one row beside Django's usual ones: the row, who may open them, and what they then get (405 where only
+# a POST is answered). Who may see the row but not this gets 403.
 ADMIN_OF_ROW = {
-    "proposals_flowproposal_decide": ("proposals_flowproposal", REVIEWERS),
-    "auth_user_password_change": ("accounts_user", ROOT),
+    "proposals_flowproposal_decide": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_edit": ("proposals_flowproposal", REVIEWERS, 200),
+    "auth_user_password_change": ("accounts_user", ROOT, 200),
 }
 # Addresses without a row; None is tested by itself below.
 ADMIN_OF_SITE = {

@@ -26,7 +26,8 @@ def titles(response: Any) -> list[str]:
 
 
 def post_decision(browser: Client, proposal: FlowProposal, **data: Any) -> Any:
-    url = reverse("admin:proposals_flowproposal_decide", args=[proposal.pk])
+    page = "edit" if "definition" in data else "decide"
+    url = reverse(f"admin:proposals_flowproposal_{page}", args=[proposal.pk])
     return browser.post(url, {"revision": proposal.revision, "notes": "", **data}, follow=True)
 
 
@@ -60,9 +61,8 @@ class TestQueue:
         old = make_proposal(cast.account, 2, title="Strong", confidence_score=0.9, problem_domain="email")
         FlowProposal.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=3))
         make_proposal(cast.account, title="Plain")
-        parked = make_proposal(cast.account, title="Parked", supporting_session_count=0)
+        parked = make_proposal(cast.account, title="Parked", impact=0)
         proposal_dismiss(actor=cast.alice, proposal_id=parked.pk, revision=1)
-        FlowProposal.objects.filter(pk=parked.pk).update(supporting_session_count=0)
         assert titles(login(cast.alice).get(reverse(QUEUE), query)) == expected
 
     def test_team_filter(self, cast: Cast, login: Any) -> None:
@@ -124,13 +124,11 @@ class TestDetailPage:
 
 class TestEditAndPublish:
     def publish(self, browser: Client, proposal: FlowProposal, text: str, **data: Any) -> Any:
-        return post_decision(
-            browser, proposal, decision="publish", title=proposal.title, definition=text, notes="better words", **data
-        )
+        return post_decision(browser, proposal, title=proposal.title, definition=text, notes="better words", **data)
 
     def test_the_form_starts_from_the_proposal(self, cast: Cast, login: Any) -> None:
         proposal = make_change(cast.account)
-        page = login(cast.alice).get(reverse("admin:proposals_flowproposal_decide", args=[proposal.pk]))
+        page = login(cast.alice).get(reverse("admin:proposals_flowproposal_edit", args=[proposal.pk]))
         assert json.loads(page.context["form"].initial["definition"]) == proposal.proposed_flow_data
 
     def test_publishes_the_edited_text(self, cast: Cast, login: Any) -> None:
@@ -218,7 +216,7 @@ class TestBulk:
     def test_edit_and_publish_opens_the_editor_of_one(self, cast: Cast, login: Any) -> None:
         one, other = make_proposal(cast.account), make_proposal(cast.account)
         page = self.act(login(cast.alice), "edit_and_publish", [one])
-        assert page.redirect_chain[-1][0] == reverse("admin:proposals_flowproposal_decide", args=[one.pk])
+        assert page.redirect_chain[-1][0] == reverse("admin:proposals_flowproposal_edit", args=[one.pk])
         assert "select exactly one" in message_texts(self.act(login(cast.alice), "edit_and_publish", [one, other]))
 
     def test_an_analyst_has_no_actions(self, cast: Cast, login: Any) -> None:

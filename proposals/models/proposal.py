@@ -1,38 +1,19 @@
-"""Topics, proposed changes to the flows with their evidence, and the records of analysis."""
+"""Proposed changes to the flows, and the sessions behind them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from flowpilot.accounts.models import Team
 from flowpilot.common.tenancy import TenantModel
 from flowpilot.flows.models import Flow, FlowVersion
+from proposals.models.topic import Topic
 from sessions.models import AISession, Tier, tier_of
-
-
-class Topic(TenantModel):
-    """A group of sessions about the same problem. It has at most one open proposal."""
-
-    title = models.CharField(max_length=200)
-    # The flow that answers this topic, once one is published.
-    flow = models.ForeignKey(Flow, on_delete=models.SET_NULL, null=True, blank=True, related_name="topics")
-    # Set together with new evidence, cleared together with the mined result: a killed worker leaves it for the next.
-    mining_due = models.BooleanField(default=False)
-    # What of some of its sessions tells the topic, [[session id, stems of problem, of opening prompt, of prompts], …]:
-    # new sessions are compared with thousands of topics without reading their sessions.
-    sketch = models.JSONField(default=list)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["account", "flow"], name="one_topic_of_flow", condition=~Q(flow=None))
-        ]
-        indexes = [models.Index(fields=["account", "id"], name="topic_mining_due", condition=Q(mining_due=True))]
-
-    def __str__(self) -> str:
-        return self.title
 
 
 class FlowProposal(TenantModel):
@@ -51,6 +32,10 @@ class FlowProposal(TenantModel):
         REJECTED = "rejected", "Rejected"
         DISMISSED = "dismissed", "Dismissed"
         AUTO_REINFORCED = "auto_reinforced", "Auto-reinforced"
+
+    class DismissScope(models.TextChoices):
+        CHANGE = "change", "This change"
+        TOPIC = "topic", "The whole topic"
 
     team_lookup: ClassVar[str] = "team"
 
@@ -71,13 +56,27 @@ class FlowProposal(TenantModel):
     examples = models.JSONField(default=dict)
     # Kinds of private matter that were masked out of the texts, such as "host name".
     masked = models.JSONField(default=list)
+    # The lower bound of replay success; its tier says how far the proposal is to be trusted.
     confidence_score = models.FloatField(default=0.0)
+    # Supporting sessions replayed through a flow mined without them, and those of them that ended as they did.
+    replays_tried = models.PositiveIntegerField(default=0)
+    replays_succeeded = models.PositiveIntegerField(default=0)
+    # The queue's rank: recent sessions that it would have helped, weighted by confidence; see `proposals.impact`.
+    impact = models.FloatField(default=0.0)
+    recent_session_count = models.PositiveIntegerField(default=0)
+    # Of all sessions of the topic, whether they are evidence or not.
+    topic_session_count = models.PositiveIntegerField(default=0)
+    topic_escalated_count = models.PositiveIntegerField(default=0)
     supporting_session_count = models.PositiveIntegerField(default=0)
     client_count = models.PositiveIntegerField(default=0)
     technician_count = models.PositiveIntegerField(default=0)
     supporting_sessions = models.ManyToManyField(AISession, through="ProposalEvidence", related_name="proposals")
     first_seen_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    # When a session last joined the evidence: a pending proposal that nothing new supports expires.
+    evidence_at = models.DateTimeField(default=timezone.now)
+    # Title, texts and evidence, for the queue's search.
+    search = SearchVectorField(null=True, editable=False)
     problem_domain = models.CharField(max_length=100, blank=True)
     status = models.CharField(max_length=20, choices=Status, default=Status.PENDING)
     # Grows with every change of content; a decision names the one that the reviewer saw.
@@ -87,13 +86,26 @@ class FlowProposal(TenantModel):
     )
     reviewer_notes = models.TextField(blank=True)
     published_flow = models.ForeignKey(Flow, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    published_version = models.ForeignKey(
+        FlowVersion, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # A claim warns other reviewers until it runs out; it never stops them.
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    # What a dismissal parks, and what brings it back: a date, or so many new sessions from so many clients.
+    dismiss_scope = models.CharField(max_length=20, choices=DismissScope, blank=True)
+    wake_at = models.DateTimeField(null=True, blank=True)
+    wake_sessions = models.PositiveIntegerField(null=True, blank=True)
+    wake_clients = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     reviewed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = "proposal"
-        ordering = ["-supporting_session_count", "-id"]
+        ordering = ["-impact", "-id"]
         permissions = [("decide_flowproposal", "Can decide proposals")]
         constraints = [
             models.UniqueConstraint(
@@ -121,12 +133,16 @@ class FlowProposal(TenantModel):
             ),
         ]
         indexes = [
+            models.Index(fields=["account", "-impact", "-id"], name="proposal_queue", condition=Q(status="pending")),
+            models.Index(fields=["account", "status", "-impact", "-id"], name="proposal_by_status"),
             models.Index(
-                fields=["account", "-supporting_session_count", "-id"],
-                name="proposal_queue",
-                condition=Q(status="pending"),
+                fields=["account", "wake_at"],
+                name="proposal_wakes_at",
+                condition=Q(status="dismissed", wake_at__isnull=False),
             ),
-            models.Index(fields=["account", "status", "-supporting_session_count", "-id"], name="proposal_by_status"),
+            models.Index(fields=["account", "evidence_at"], name="proposal_expiry", condition=Q(status="pending")),
+            models.Index(fields=["claimed_by"], name="proposal_claimed", condition=Q(status="pending")),
+            GinIndex(fields=["search"], name="proposal_search"),
         ]
 
     def __str__(self) -> str:
@@ -139,6 +155,16 @@ class FlowProposal(TenantModel):
     @property
     def is_pending(self) -> bool:
         return self.status == self.Status.PENDING
+
+    @property
+    def escalation_rate(self) -> float | None:
+        """Share of the topic's sessions that were escalated; None where it has none."""
+        return self.topic_escalated_count / self.topic_session_count if self.topic_session_count else None
+
+    @property
+    def claimant(self) -> Any:
+        """Who holds a claim that has not run out."""
+        return self.claimed_by if self.claimed_until and self.claimed_until > timezone.now() else None
 
     @property
     def can_be_approved(self) -> bool:
@@ -158,73 +184,3 @@ class ProposalEvidence(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.session_id} for {self.proposal_id}"
-
-
-class SessionAnalysis(TenantModel):
-    """What analysis made of a session, or why it could not."""
-
-    class State(models.TextChoices):
-        DONE = "done", "Done"
-        RETRYING = "retrying", "Retrying"
-        FAILED = "failed", "Failed"
-
-    class Outcome(models.TextChoices):
-        FOLLOWED = "followed", "Followed a flow"
-        LEFT = "left", "Left a flow"
-        NO_FLOW = "no_flow", "No flow fits"
-        NOTHING_TO_LEARN = "nothing", "Nothing to learn from"
-
-    team_lookup = "session__team"
-
-    session = models.OneToOneField(AISession, on_delete=models.CASCADE, related_name="analysis")
-    state = models.CharField(max_length=20, choices=State)
-    outcome = models.CharField(max_length=20, choices=Outcome, blank=True)
-    topic = models.ForeignKey(Topic, on_delete=models.SET_NULL, null=True, blank=True, related_name="analyses")
-    flow_version = models.ForeignKey(FlowVersion, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    # Where the session left the flow.
-    left_at_node = models.CharField(max_length=40, blank=True)
-    attempts = models.PositiveIntegerField(default=0)
-    error = models.TextField(blank=True)
-    analyzed_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        verbose_name = "session analysis"
-        verbose_name_plural = "session analyses"
-        ordering = ["-analyzed_at"]
-        permissions = [("requeue_sessionanalysis", "Can queue sessions for analysis again")]
-        indexes = [
-            models.Index(fields=["account", "topic", "session"], name="analysis_of_topic"),
-            models.Index(fields=["account", "-analyzed_at"], name="analysis_trouble", condition=~Q(state="done")),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.session}: {self.get_state_display()}"
-
-
-class AnalysisRun(TenantModel):
-    """One run of an account's analysis."""
-
-    class Status(models.TextChoices):
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        LOST = "lost", "Lost its lease"
-        FAILED = "failed", "Failed"
-
-    owner = models.CharField(max_length=200)
-    lease_token = models.BigIntegerField()
-    status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
-    sessions_done = models.PositiveIntegerField(default=0)
-    sessions_failed = models.PositiveIntegerField(default=0)
-    proposals_created = models.PositiveIntegerField(default=0)
-    proposals_updated = models.PositiveIntegerField(default=0)
-    error = models.TextField(blank=True)
-    started_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = "analysis run"
-        ordering = ["-started_at", "-id"]
-        indexes = [models.Index(fields=["account", "-started_at"], name="analysis_run_recent")]
-
-    def __str__(self) -> str:
-        return f"Analysis of {self.started_at:%Y-%m-%d %H:%M}"

@@ -1,19 +1,21 @@
-"""The review queue and the analysis pages, in the admin."""
+"""The review queue and its pages: what is shown where; each page has its own module."""
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from flowpilot.common.admin import ReadOnlyAdmin
-from proposals.admin_filters import AgeFilter, PendingFirstFilter
-from proposals.admin_views import bulk_decision, decide_view, detail_context
-from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
-from proposals.services import sessions_requeue
+from proposals.admin import decide, editor
+from proposals.admin.bulk import bulk_decision
+from proposals.admin.detail import detail_context
+from proposals.admin.filters import AgeFilter, PendingFirstFilter
+from proposals.models import FlowProposal
+from proposals.words import plural
 from sessions.admin import TierFilter, tier_badge
 
 
@@ -26,7 +28,7 @@ class FlowProposalAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_select_related = ["target_flow", "account"]
     search_fields = ["title", "description"]
-    ordering = ["-supporting_session_count", "-id"]
+    ordering = ["-impact", "-id"]
     change_list_template = "proposals/queue.html"
     change_form_template = "proposals/proposal.html"
     actions = ["approve", "edit_and_publish", "dismiss", "reject"]
@@ -40,8 +42,7 @@ class FlowProposalAdmin(ReadOnlyAdmin):
         return request.user.has_perm("proposals.decide_flowproposal", obj)
 
     def get_urls(self) -> list[URLPattern]:
-        decide = self.admin_site.admin_view(lambda request, pk: decide_view(self, request, pk))
-        return [path("<int:pk>/decide/", decide, name="proposals_flowproposal_decide"), *super().get_urls()]
+        return [*decide.urls(self), *editor.urls(self), *super().get_urls()]
 
     @admin.display(description="Proposal", ordering="title")
     def name(self, obj: FlowProposal) -> SafeString:
@@ -60,9 +61,9 @@ class FlowProposalAdmin(ReadOnlyAdmin):
     def evidence_counts(self, obj: FlowProposal) -> SafeString:
         return format_html(
             '{}<span class="fp-sub">{} · {}</span>',
-            _plural(obj.supporting_session_count, "session"),
-            _plural(obj.client_count, "client"),
-            _plural(obj.technician_count, "tech"),
+            plural(obj.supporting_session_count, "session"),
+            plural(obj.client_count, "client"),
+            plural(obj.technician_count, "tech"),
         )
 
     @admin.display(description="Created", ordering="created_at")
@@ -93,46 +94,3 @@ class FlowProposalAdmin(ReadOnlyAdmin):
     @admin.action(description="Reject…", permissions=["decide"])
     def reject(self, request: HttpRequest, queryset: QuerySet[FlowProposal]) -> HttpResponse | None:
         return bulk_decision(self, request, queryset, "reject")
-
-
-@admin.register(AnalysisRun)
-class AnalysisRunAdmin(ReadOnlyAdmin):
-    """Last runs, who holds the lease, what is pending and what failed."""
-
-    list_display = [
-        "started_at", "status", "sessions_done", "sessions_failed", "proposals_created", "proposals_updated",
-        "finished_at", "owner", "error",
-    ]  # fmt: skip
-    list_filter = ["account", "status"]
-    list_select_related = ["account"]
-    change_list_template = "proposals/analysis.html"
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        from proposals.selectors import analysis_state
-
-        return super().changelist_view(request, {**(extra_context or {}), "analysis": analysis_state(request.user)})
-
-
-@admin.register(SessionAnalysis)
-class SessionAnalysisAdmin(ReadOnlyAdmin):
-    list_display = ["session", "state", "outcome", "topic", "attempts", "error", "analyzed_at"]
-    list_filter = ["account", "state", "outcome"]
-    list_select_related = ["session", "topic"]
-    search_fields = ["session__external_id", "error"]
-    actions = ["requeue"]
-
-    def has_requeue_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("proposals.requeue_sessionanalysis")
-
-    @admin.action(description="Analyse again", permissions=["requeue"])
-    def requeue(self, request: HttpRequest, queryset: QuerySet[SessionAnalysis]) -> None:
-        ids = list(queryset.values_list("session_id", flat=True))
-        count = sessions_requeue(actor=request.user, session_ids=ids)
-        skipped = len(ids) - count
-        messages.success(request, f"{_plural(count, 'session')} queued for analysis.")
-        if skipped:
-            messages.warning(request, f"{_plural(skipped, 'session')} skipped: not yours to queue.")
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

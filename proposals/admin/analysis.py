@@ -1,0 +1,50 @@
+"""The analysis pages: last runs, who holds the lease, what is pending and what failed."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from flowpilot.common.admin import ReadOnlyAdmin
+from proposals.models import AnalysisRun, SessionAnalysis
+from proposals.selectors import analysis_state
+from proposals.services import sessions_requeue
+from proposals.words import plural
+
+
+@admin.register(AnalysisRun)
+class AnalysisRunAdmin(ReadOnlyAdmin):
+    """Last runs, who holds the lease, what is pending and what failed."""
+
+    list_display = [
+        "started_at", "status", "sessions_done", "sessions_failed", "proposals_created", "proposals_updated",
+        "finished_at", "owner", "error",
+    ]  # fmt: skip
+    list_filter = ["account", "status"]
+    list_select_related = ["account"]
+    change_list_template = "proposals/analysis.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {**(extra_context or {}), "analysis": analysis_state(request.user)})
+
+
+@admin.register(SessionAnalysis)
+class SessionAnalysisAdmin(ReadOnlyAdmin):
+    list_display = ["session", "state", "outcome", "topic", "attempts", "error", "analyzed_at"]
+    list_filter = ["account", "state", "outcome"]
+    list_select_related = ["session", "topic"]
+    search_fields = ["session__external_id", "error"]
+    actions = ["requeue"]
+
+    def has_requeue_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("proposals.requeue_sessionanalysis")
+
+    @admin.action(description="Analyse again", permissions=["requeue"])
+    def requeue(self, request: HttpRequest, queryset: QuerySet[SessionAnalysis]) -> None:
+        ids = list(queryset.values_list("session_id", flat=True))
+        count = sessions_requeue(actor=request.user, session_ids=ids)
+        skipped = len(ids) - count
+        messages.success(request, f"{plural(count, 'session')} queued for analysis.")
+        if skipped:
+            messages.warning(request, f"{plural(skipped, 'session')} skipped: not yours to queue.")
