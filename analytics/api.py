@@ -10,8 +10,8 @@ from rest_framework.views import APIView
 
 from analytics import metrics
 from analytics.scope import PERIODS, Scope
-from analytics.statistics import Rate
 from flowpilot.common.api import ErrorSerializer
+from flowpilot.common.statistics import Rate
 
 
 class RateSerializer(serializers.Serializer):

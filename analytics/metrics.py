@@ -8,7 +8,7 @@ from django.db.models import Avg, Count, F, Q
 from django.db.models.functions import TruncWeek
 
 from analytics.scope import Scope
-from analytics.statistics import Rate
+from flowpilot.common.statistics import Rate
 from proposals.models import FlowProposal
 from sessions.models import AISession, Tier, tier_q
 

@@ -142,7 +142,18 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=5),
         # A run that waited longer than one period is stale: the next one does the same work.
         "options": {"expires": 300},
-    }
+    },
+    "refresh-impacts": {"task": "proposals.tasks.refresh_impacts", "schedule": timedelta(days=1)},
+    "tend-queues": {
+        "task": "proposals.tasks.tend_queues",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
+    "watch-versions": {
+        "task": "proposals.tasks.watch_versions",
+        "schedule": timedelta(minutes=30),
+        "options": {"expires": 1800},
+    },
 }
 
 # --- People -----------------------------------------------------------------------------------------------------------
@@ -245,6 +256,15 @@ SPECTACULAR_SETTINGS = {
 ANALYSIS_BATCH_SIZE = env.int("ANALYSIS_BATCH_SIZE", default=2_000)
 ANALYSIS_LEASE = timedelta(seconds=env.int("ANALYSIS_LEASE_SECONDS", default=120))
 ANALYSIS_MAX_ATTEMPTS = env.int("ANALYSIS_MAX_ATTEMPTS", default=5)
+# The sessions that a proposal's rank counts, and the days from which a proposal that waits is due, and late.
+IMPACT_DAYS = env.int("IMPACT_DAYS", default=90)
+PROPOSAL_SLA_DAYS = tuple(env.list("PROPOSAL_SLA_DAYS", cast=int, default=[2, 7]))
+
+# Days without new evidence until a pending proposal is dismissed as expired; minutes that a claim lasts, and that a
+# decision can be undone.
+PROPOSAL_EXPIRES = timedelta(days=env.int("PROPOSAL_EXPIRE_DAYS", default=28))
+REVIEW_CLAIM = timedelta(minutes=env.int("REVIEW_CLAIM_MINUTES", default=30))
+REVIEW_UNDO = timedelta(minutes=env.int("REVIEW_UNDO_MINUTES", default=30))
 
 LOGGING = {
     "version": 1,

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from flowpilot.accounts.models import Account
 from flowpilot.common.models import Lease
-from flowpilot.flows.models import Flow
-from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
+from flowpilot.flows.models import Flow, FlowVersion
+from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis, Topic
+from proposals.queue import IMPACT, Count, count_capped
 from sessions.models import AISession
 
 
@@ -32,10 +33,37 @@ def analysis_lease_key(account_id: int) -> str:
 
 
 def stale_proposals() -> QuerySet[FlowProposal]:
-    """Pending changes of flows that have moved on since, whichever door the new version came through."""
+    """Pending proposals that their topic's flow has left behind, whichever door that came through.
+
+    Changes of a flow that has another version now, or is archived, and new flows for a topic whose own was restored.
+    """
     pending = FlowProposal.objects.filter(status=FlowProposal.Status.PENDING)
-    published = pending.filter(target_flow__status=Flow.Status.PUBLISHED, target_flow__current_version__isnull=False)
-    return published.exclude(base_version=F("target_flow__current_version"))
+    published = Q(target_flow__status=Flow.Status.PUBLISHED, target_flow__current_version__isnull=False)
+    moved_on = published & ~Q(base_version=F("target_flow__current_version"))
+    archived = Q(target_flow__status=Flow.Status.ARCHIVED)
+    answered = Q(topic__flow__status=Flow.Status.PUBLISHED, topic__flow__current_version__isnull=False)
+    return pending.filter(moved_on | archived | (Q(target_flow=None) & answered))
+
+
+def pending_reverts() -> QuerySet[FlowProposal]:
+    """Pending proposals to leave a flow's current version for what a former one said.
+
+    They come from how the versions did, not from mining (`proposals.health`), and rest on no single lines.
+    """
+    changes = FlowProposal.objects.filter(
+        status=FlowProposal.Status.PENDING,
+        proposal_type=FlowProposal.Type.ENHANCEMENT,
+        node_evidence={},
+        base_version=F("target_flow__current_version"),
+    )
+    said = FlowVersion.objects.filter(flow=OuterRef("target_flow"), definition=OuterRef("proposed_flow_data"))
+    return changes.filter(Exists(said))
+
+
+def topics_to_mine() -> QuerySet[Topic]:
+    """Topics marked to be mined, but for those whose open proposal is to go back: it waits for its decision first."""
+    held = pending_reverts().filter(topic=OuterRef("pk"))
+    return Topic.objects.filter(~Exists(held), mining_due=True)
 
 
 def analysis_state(user: Any) -> list[AnalysisState]:
@@ -51,24 +79,27 @@ def analysis_state(user: Any) -> list[AnalysisState]:
 class QueuePlace:
     """Where a pending proposal stands in the viewer's queue; the ids of those before and after it."""
 
-    position: int
-    total: int
+    position: Count
+    total: Count
     before: int | None
     after: int | None
 
 
 def queue_place(user: Any, proposal: FlowProposal) -> QueuePlace | None:
-    """The place in the order of the queue (most evidence first); None for a proposal that is decided."""
+    """The place in the order of the queue (most impact first); None for a proposal that is decided.
+
+    Costs the same in a long queue: the neighbours are found by their place, and counting stops at a thousand.
+    """
     if not proposal.is_pending:
         return None
     queue = FlowProposal.objects.for_user(user).filter(status=FlowProposal.Status.PENDING)
-    ids = list(queue.order_by("-impact", "-id").values_list("pk", flat=True))
-    index = ids.index(proposal.pk)
+    place = (proposal.impact, proposal.pk)
+    earlier, later = IMPACT.beyond(queue, place, backward=True), IMPACT.beyond(queue, place)
     return QueuePlace(
-        position=index + 1,
-        total=len(ids),
-        before=ids[index - 1] if index else None,
-        after=ids[index + 1] if index + 1 < len(ids) else None,
+        position=Count(count_capped(earlier).value + 1),
+        total=count_capped(queue),
+        before=earlier.values_list("pk", flat=True).first(),
+        after=later.values_list("pk", flat=True).first(),
     )
 
 

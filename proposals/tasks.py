@@ -6,15 +6,31 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Account
 from proposals.analysis.run import analyze_account
-from proposals.models import Topic
-from proposals.selectors import stale_proposals
+from proposals.health import accounts_with_new_versions, versions_watch
+from proposals.impact import account_impacts_refresh, accounts_with_pending
+from proposals.replays import replay_report_run
+from proposals.review.parking import accounts_to_tend, queue_tend
+from proposals.selectors import stale_proposals, topics_to_mine
 from sessions.models import AISession
+
+__all__ = [
+    "accounts_with_work",
+    "analyze_account_sessions",
+    "analyze_pending_sessions",
+    "refresh_account_impacts",
+    "refresh_impacts",
+    "replay_report_run",
+    "tend_account_queue",
+    "tend_queues",
+    "watch_account_versions",
+    "watch_versions",
+]
 
 
 def accounts_with_work() -> list[int]:
     """Accounts with sessions due for analysis, or topics or stale proposals to be mined again."""
     sessions = AISession.objects.filter(analysis_due_at__lte=timezone.now())
-    topics = Topic.objects.filter(mining_due=True)
+    topics = topics_to_mine()
     with_work = (
         Q(pk__in=sessions.values("account"))
         | Q(pk__in=topics.values("account"))
@@ -36,3 +52,48 @@ def analyze_pending_sessions() -> int:
 def analyze_account_sessions(account_id: int) -> None:
     """Analyse one account; where another worker is at it, this does nothing."""
     analyze_account(account_id)
+
+
+@shared_task
+def refresh_impacts() -> int:
+    """Once a day: one task for each account with pending proposals; gives how many."""
+    accounts = accounts_with_pending()
+    for account_id in accounts:
+        refresh_account_impacts.delay(account_id)
+    return len(accounts)
+
+
+@shared_task
+def refresh_account_impacts(account_id: int) -> None:
+    """Rank one account's queue anew; where another worker is at it, this does nothing."""
+    account_impacts_refresh(account_id)
+
+
+@shared_task
+def tend_queues() -> int:
+    """Every hour: one task for each account with proposals to wake or expire; gives how many."""
+    accounts = accounts_to_tend()
+    for account_id in accounts:
+        tend_account_queue.delay(account_id)
+    return len(accounts)
+
+
+@shared_task
+def tend_account_queue(account_id: int) -> None:
+    """Wake and expire what is due in one account; while analysis is at work there, this does nothing."""
+    queue_tend(account_id)
+
+
+@shared_task
+def watch_versions() -> int:
+    """Every half hour: one task for each account where a flow has a new version; gives how many."""
+    accounts = accounts_with_new_versions()
+    for account_id in accounts:
+        watch_account_versions.delay(account_id)
+    return len(accounts)
+
+
+@shared_task
+def watch_account_versions(account_id: int) -> None:
+    """Propose to go back where an account's new versions do worse; while analysis is at work, this does nothing."""
+    versions_watch(account_id)

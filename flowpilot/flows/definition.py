@@ -56,6 +56,11 @@ def fold_label(label: str) -> str:
     return " ".join(folded.split())
 
 
+def has_unfit_character(text: str) -> bool:
+    """Whether a text holds a control character other than newline and tab, or half of a surrogate pair."""
+    return bool(_CONTROL.search(text) or _SURROGATE.search(text))
+
+
 def _id_problems(value: str) -> Iterator[PydanticCustomError]:
     if not is_id(value):
         yield PydanticCustomError("bad_id", "An id is 1 to 40 letters (A-Z, a-z), digits, hyphens or underscores.")

@@ -5,9 +5,15 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from flowpilot.accounts.models import Team
 from flowpilot.common.tenancy import TenantModel
+
+
+def overdue_q() -> Q:
+    """Published flows whose day to be read again has passed, in the viewer's time zone."""
+    return Q(status=Flow.Status.PUBLISHED, review_by__lt=timezone.localdate())
 
 
 class Flow(TenantModel):
@@ -43,6 +49,15 @@ class Flow(TenantModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_archived(self) -> bool:
+        return self.status == self.Status.ARCHIVED
+
+    @property
+    def is_overdue(self) -> bool:
+        """The same as `overdue_q`, of this row."""
+        return bool(not self.is_archived and self.review_by and self.review_by < timezone.localdate())
 
 
 class FlowVersion(TenantModel):

@@ -64,6 +64,15 @@ def require_valid(obj: object) -> None:
 def parse_definition(text: str) -> tuple[object | None, list[DefinitionError]]:
     """A form's text as a JSON value, with every fault of text and definition.
 
+    The value is None when the text is not JSON; the error then gives line and column.
+    """
+    obj, errors = parse_json(text)
+    return obj, errors if obj is None and errors else [*errors, *validate_definition(obj)]
+
+
+def parse_json(text: str) -> tuple[object | None, list[DefinitionError]]:
+    """A text as a JSON value, with every fault of the text; never raises.
+
     The value is None when the text is not JSON; the error then gives line and column. A key that
     occurs twice in an object is a fault: of the two values one would be lost without a word.
     """
@@ -88,7 +97,7 @@ def parse_definition(text: str) -> tuple[object | None, list[DefinitionError]]:
         return None, [DefinitionError("", "not_json", "A number has too many digits to be read.")]
     faults = [Fault((), "not_json", f"{name} is not a JSON number.") for name in numbers]
     faults += _repeated_keys(obj, repeated)
-    return obj, [*(_to_error(obj, fault) for fault in faults), *validate_definition(obj)]
+    return obj, [_to_error(obj, fault) for fault in faults]
 
 
 def _repeated_keys(obj: object, repeated: list[tuple[object, str]]) -> Iterator[Fault]:

@@ -3,31 +3,85 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
-from flowpilot.common.models import AuditEvent
 from flowpilot.flows.changes import FlowDiff
+from flowpilot.flows.diff import diff_definitions
+from flowpilot.flows.inline import DiffLine, base_lines, inline_diff, proposed_lines
 from flowpilot.flows.outline import outline
-from proposals.admin.forms import DecisionForm
+from proposals import review
+from proposals.admin.decide import decision_form, typed_before, undo_button
+from proposals.admin.evidence import session_page
+from proposals.admin.history import history_of
+from proposals.admin.presence import claim_words, other_viewers
+from proposals.admin.replay import replay_context
+from proposals.admin.steps import kept_filters
 from proposals.models import FlowProposal
 from proposals.selectors import queue_place
 
-EVIDENCE_SHOWN = 20
+Status = FlowProposal.Status
+
+# A drawing of more nodes than this takes the browser seconds: the outline opens first, the graph when it is asked for.
+DRAWN_AT_ONCE = 150
 
 
 def detail_context(request: HttpRequest, proposal: FlowProposal) -> dict[str, Any]:
-    """What the detail page shows beside the admin's own context."""
-    diff = FlowDiff.from_json(proposal.proposed_diff) if proposal.proposed_diff else None
-    evidence = proposal.supporting_sessions.select_related("client", "technician").order_by("-started_at")
+    """What the detail page shows beside the admin's own context; the number of queries is the same for any proposal."""
+    may_decide = request.user.has_perm("proposals.decide_flowproposal", proposal)
+    typed = typed_before(request, proposal.pk)
     return {
         "proposal": proposal,
-        "can_decide": proposal.is_pending and request.user.has_perm("proposals.decide_flowproposal", proposal),
-        "decision_form": DecisionForm(initial={"revision": proposal.revision}),
-        "definition": proposal.proposed_flow_data or None,
-        "diff": diff,
-        "outline": outline(proposal.proposed_flow_data) if proposal.proposed_flow_data else [],
-        "evidence": list(evidence[:EVIDENCE_SHOWN]),
+        "can_decide": proposal.is_pending and may_decide,
+        "decision_form": decision_form(request, proposal),
+        "tried": typed.get("decision", ""),
+        "changes_since": typed.get("changes", []),
+        "can_wake": may_decide and proposal.status == Status.DISMISSED and proposal.topic.merged_into_id is None,
+        "undo": _undo(request, proposal) if may_decide else "",
+        "filters": kept_filters(request),
+        "evidence_url": reverse("admin:proposals_flowproposal_evidence", args=[proposal.pk]),
+        "page": session_page(request.user, proposal, 1),
         "place": queue_place(request.user, proposal),
-        "history": AuditEvent.objects.filter(
-            account_id=proposal.account_id, object_type="proposals.flowproposal", object_id=proposal.pk
+        "history": history_of(proposal),
+        "viewers": other_viewers(request.user, proposal),
+        "claim": claim_words(request.user, proposal),
+        "is_mine": proposal.claimant is not None and proposal.claimant == request.user,
+        **replay_context(proposal),
+        **_views(proposal),
+    }
+
+
+def _views(proposal: FlowProposal) -> dict[str, Any]:
+    """The definition as it is drawn and told: alone, or against the version that it was made from."""
+    definition = proposal.proposed_flow_data or None
+    if definition is None:
+        return {"definition": None, "diff": None}
+    base = proposal.base_version.definition if proposal.base_version else None
+    diff = _diff(proposal, base)
+    context: dict[str, Any] = {
+        "definition": definition,
+        "diff": diff,
+        "outline": outline(definition),
+        "is_large": len(definition["nodes"]) > DRAWN_AT_ONCE,
+        "has_moved_on": bool(
+            proposal.target_flow and proposal.target_flow.current_version_id != proposal.base_version_id
         ),
     }
+    if diff is not None and base is not None:
+        inline: list[DiffLine] = inline_diff(base, definition, diff)
+        context |= {"outline": inline, "left": base_lines(base, diff), "right": proposed_lines(definition, diff)}
+    return context
+
+
+def _diff(proposal: FlowProposal, base: Any) -> FlowDiff | None:
+    """The difference from the version it was made from, or, where that is gone, as it was written down."""
+    if proposal.proposal_type == FlowProposal.Type.NEW_FLOW:
+        return None
+    if base is not None:
+        return diff_definitions(base, proposal.proposed_flow_data)
+    return FlowDiff.from_json(proposal.proposed_diff) if proposal.proposed_diff else None
+
+
+def _undo(request: HttpRequest, proposal: FlowProposal) -> Any:
+    """A button that takes the decision back, while that can be done."""
+    deadline = review.undo_deadline(proposal)
+    return {"button": undo_button(request, proposal), "until": deadline} if deadline else ""

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from flowpilot.flows.definition import MAX_TITLE
 from flowpilot.flows.validation import DefinitionError, parse_definition
 
 
@@ -18,9 +19,11 @@ class DecisionForm(forms.Form):
 
 
 class PublishForm(DecisionForm):
-    """Edit & publish: the definition as text."""
+    """Edit & publish: the definition as text; `base_version` where the edit was brought onto a newer version."""
 
-    title = forms.CharField(max_length=200)
+    title = forms.CharField(max_length=MAX_TITLE)
+    base_version = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
     definition = forms.CharField(widget=forms.Textarea(attrs={"rows": 28, "spellcheck": "false"}), strip=False)
 
     def clean_definition(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from django.db import transaction
 from django.db.models import Max
 
+from flowpilot.common.audit import audit_record
 from flowpilot.common.leases import HeldLease, lease_check
 from flowpilot.flows.changes import FlowDiff
 from flowpilot.flows.diff import diff_definitions
@@ -15,12 +16,14 @@ from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.flows.validation import validate_definition
 from proposals.analysis.evidence import evidence_replace
 from proposals.analysis.load import PublishedFlows, record_of, source_of, with_steps
+from proposals.analysis.revision import Content, changes_between
 from proposals.mining.change import ChangeMiner, Replayed
-from proposals.mining.confidence import flow_confidence
+from proposals.mining.confidence import Confidence, flow_confidence
 from proposals.mining.engine import mine_topic
 from proposals.mining.replay import FlowReader
 from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis, Topic
 from proposals.review import proposal_retire
+from proposals.review.parking import is_held_back
 from sessions.models import AISession
 
 Written = Literal["created", "updated", "nothing"]
@@ -49,7 +52,7 @@ class _Draft:
     node_evidence: dict[str, list[tuple[str, int]]]
     examples: dict[str, Any]
     masked: list[str]
-    confidence: float
+    confidence: Confidence
     sessions: list[AISession]
     base: FlowVersion | None = None
     diff: FlowDiff | None = field(default=None)
@@ -74,6 +77,11 @@ def topic_mine(topic: Topic, flows: PublishedFlows, lease: HeldLease) -> Written
         # A topic is called what its proposal is called: that text is masked.
         title = draft.title[:200] if draft else topic.title
         Topic.objects.filter(pk=topic.pk).update(mining_due=False, title=title)
+        if pending is None and FlowProposal.objects.filter(topic=topic, status=Status.PENDING).exists():
+            # A reviewer has just brought one back. To lock it now, behind the topic's row, could deadlock: the next run
+            # finds the topic still marked.
+            transaction.set_rollback(True)
+            return "nothing"
         return _write(topic, pending, draft, version)
 
 
@@ -158,26 +166,40 @@ def _followed(topic: Topic, reader: FlowReader) -> tuple[list[Replayed], float]:
 
 def _write(topic: Topic, pending: FlowProposal | None, draft: _Draft | None, version: FlowVersion | None) -> Written:
     if draft is None:
-        return _retire(pending, version) if pending and version else "nothing"
+        return _retire(pending, version) if pending and (version or pending.base_version_id) else "nothing"
     if pending is None and not _is_news(topic, draft):
         return "nothing"
     proposal = pending or FlowProposal(account_id=topic.account_id, topic=topic, revision=0)
-    before = _content(proposal)
+    before = Content.of(proposal)
     _fill(proposal, draft)
     known = set(proposal.evidence.values_list("session", flat=True)) if pending else set()
     sessions = {session.pk for session in draft.sessions}
-    if pending and before == _content(proposal) and known == sessions:
+    if pending and before == Content.of(proposal) and known == sessions:
         return "nothing"
     proposal.revision += 1
     proposal.save()
     evidence_replace(proposal, sessions)
-    return "updated" if pending else "created"
+    if pending is None:
+        return "created"
+    changes = changes_between(before, proposal, joined=len(sessions - known), left=len(known - sessions))
+    audit_record(
+        actor=None,
+        action="proposal.revised",
+        target=proposal,
+        before={"revision": proposal.revision - 1},
+        after={"revision": proposal.revision, "changes": changes},
+    )
+    return "updated"
 
 
-def _retire(pending: FlowProposal, version: FlowVersion) -> Written:
+def _retire(pending: FlowProposal, version: FlowVersion | None) -> Written:
     """A proposal that its sessions no longer bear out is never left to be reviewed as if they did."""
-    moved_on = pending.base_version_id != version.pk
-    reason = f"answered by version {version.number}" if moved_on else "its sessions no longer agree on a change"
+    if version is None:
+        reason = "the flow that it would change is archived"
+    elif pending.base_version_id != version.pk:
+        reason = f"answered by version {version.number}"
+    else:
+        reason = "its sessions no longer agree on a change"
     proposal_retire(proposal=pending, reason=reason)
     return "updated"
 
@@ -186,8 +208,10 @@ def _is_news(topic: Topic, draft: _Draft) -> bool:
     """A topic that was decided before comes up again when enough sessions are new since.
 
     New is what no decided proposal had as evidence, and what came after the last decision: sessions that were known
-    then, and only group in another way now, are no news.
+    then, and only group in another way now, are no news. What a dismissal holds back is none until it wakes.
     """
+    if is_held_back(topic, draft.proposal_type, draft.definition):
+        return False
     decided = FlowProposal.objects.filter(topic=topic).exclude(proposal_type=Type.AUTO_REINFORCED)
     last = decided.aggregate(last=Max("reviewed_at"))["last"]
     if last is None:
@@ -196,17 +220,6 @@ def _is_news(topic: Topic, draft: _Draft) -> bool:
     seen = ProposalEvidence.objects.filter(proposal__in=decided, session__in=ids)
     fresh = SessionAnalysis.objects.filter(session__in=ids, analyzed_at__gt=last)
     return fresh.exclude(session__in=seen.values("session")).count() >= REOPEN_FROM
-
-
-def _content(proposal: FlowProposal) -> tuple[Any, ...]:
-    """What a reviewer judges: when it changes, the revision does."""
-    return (
-        proposal.proposal_type,
-        proposal.title,
-        proposal.proposed_flow_data,
-        proposal.base_version_id,
-        round(proposal.confidence_score, 6),
-    )
 
 
 def _fill(proposal: FlowProposal, draft: _Draft) -> None:
@@ -223,7 +236,8 @@ def _fill(proposal: FlowProposal, draft: _Draft) -> None:
     }
     proposal.examples = draft.examples
     proposal.masked = draft.masked
-    proposal.confidence_score = draft.confidence
+    proposal.confidence_score = draft.confidence.bound
+    proposal.replays_succeeded, proposal.replays_tried = draft.confidence.successes, draft.confidence.tried
     proposal.target_flow = draft.base.flow if draft.base else None
     proposal.base_version = draft.base
     proposal.problem_domain = domains.most_common(1)[0][0] if domains else ""

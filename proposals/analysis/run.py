@@ -20,10 +20,18 @@ from proposals.analysis.judge import Verdict, judge_all
 from proposals.analysis.load import PublishedFlows, published_flows, record_of, with_steps
 from proposals.analysis.propose import topic_mine
 from proposals.analysis.reinforce import reinforcements_update
-from proposals.analysis.topics import Placing, places_for, sessions_move, topic_save, topics_close, topics_save
+from proposals.analysis.topics import (
+    Placing,
+    places_for,
+    sessions_move,
+    topic_save,
+    topics_close,
+    topics_lock,
+    topics_save,
+)
 from proposals.mining.records import Record
 from proposals.models import AnalysisRun, SessionAnalysis, Topic
-from proposals.selectors import analysis_lease_key, stale_proposals
+from proposals.selectors import analysis_lease_key, stale_proposals, topics_to_mine
 from sessions.models import AISession
 
 logger = logging.getLogger(__name__)
@@ -80,7 +88,7 @@ def _work(run: _Run) -> None:
         _analyze_batch(run, sessions, flows)
     stale = stale_proposals().filter(account=run.account_id)
     Topic.objects.filter(pk__in=stale.values("topic")).update(mining_due=True)
-    for topic in Topic.objects.filter(account=run.account_id, mining_due=True).order_by("pk"):
+    for topic in topics_to_mine().filter(account=run.account_id).order_by("pk"):
         _mine(run, topic, flows)
 
 
@@ -149,7 +157,8 @@ def _write(
     now = timezone.now()
     before = SessionAnalysis.objects.filter(session__in=sessions, topic__isnull=False)
     former = set(before.values_list("topic", flat=True))
-    merged = sessions_move(run.account_id, placing.moves, former)
+    topics_lock(placing, former)
+    merged = sessions_move(run.account_id, placing.moves)
     analyses = []
     for session, verdict, place in zip(sessions, verdicts, placing.places, strict=True):
         version = flows.versions.get(verdict.flow_id) if verdict.flow_id is not None else None

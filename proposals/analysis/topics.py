@@ -1,6 +1,7 @@
 """Which topic a session belongs to: a flow's own, a known one, or a new one.
 
-`places_for` only reads; `sessions_move`, `topics_save` and `topics_close` write, all in the transaction of the batch.
+`places_for` only reads; `topics_lock`, `sessions_move`, `topics_save` and `topics_close` write, in the transaction of
+the batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +69,7 @@ class Placing:
 
 def places_for(account_id: int, records: Sequence[Record], verdicts: Sequence[Verdict]) -> Placing:
     """Where each session belongs. Reads only."""
-    topics = {topic.pk: _place(topic) for topic in Topic.objects.filter(account=account_id)}
+    topics = {topic.pk: _place(topic) for topic in Topic.objects.filter(account=account_id, merged_into=None)}
     by_flow = {place.flow_id: place for place in topics.values() if place.flow_id is not None}
     places: list[Place | None] = [None] * len(records)
     homeless: list[int] = []
@@ -108,22 +109,35 @@ def topic_save(account_id: int, place: Place) -> int:
 def topics_save(placing: Placing) -> None:
     """Bring the rows of topics that are known by other sessions now up to date."""
     changed = {pk: place for pk, place in placing.topics.items() if place.changed}
-    rows = list(Topic.objects.filter(pk__in=changed).select_for_update().order_by("pk"))
+    rows = list(Topic.objects.filter(pk__in=changed, merged_into=None).select_for_update().order_by("pk"))
     for row in rows:
         row.sketch = [exemplar.to_json() for exemplar in changed[row.pk].sketch]
     Topic.objects.bulk_update(rows, ["sketch"], batch_size=200)
 
 
-def sessions_move(account_id: int, moves: Sequence[Move], former: Iterable[int]) -> dict[int, int]:
-    """Move earlier sessions to the topics they belong to now; gives {topic left: where most of its sessions went}.
+def topics_lock(placing: Placing, former: Iterable[int]) -> None:
+    """Lock the open proposals of all topics that the batch touches, and follow what reviewers have merged meanwhile.
 
-    A topic that was decided meanwhile keeps its sessions. Locks the open proposals of all these topics, and of the
-    `former` ones that sessions of the batch leave, before any topic's row: reviewers lock in that order.
+    The `former` topics are those that sessions of the batch leave. Proposals are locked before any topic's row, in the
+    order of their ids, as reviewers do; whoever merges topics holds their proposals first, so nothing is merged now.
     """
-    sources = {move.source for move in moves}
-    touched = {*sources, *former, *(move.target.topic_id for move in moves if move.target.topic_id is not None)}
+    places = {place for place in placing.places if place is not None} | {move.target for move in placing.moves}
+    known = {place.topic_id for place in places if place.topic_id is not None}
+    touched = {*former, *(move.source for move in placing.moves), *known}
     pending = FlowProposal.objects.filter(topic__in=touched, status=FlowProposal.Status.PENDING)
     list(pending.select_for_update().order_by("pk").values_list("pk"))
+    merged = dict(Topic.objects.filter(pk__in=touched).exclude(merged_into=None).values_list("pk", "merged_into"))
+    for place in places:
+        if place.topic_id in merged:
+            place.topic_id = merged[place.topic_id]
+
+
+def sessions_move(account_id: int, moves: Sequence[Move]) -> dict[int, int]:
+    """Move earlier sessions to the topics they belong to now; gives {topic left: where most of its sessions went}.
+
+    A topic that was decided meanwhile keeps its sessions. Call after topics_lock.
+    """
+    sources = {move.source for move in moves}
     still_open = set(open_topics(sources).values_list("pk", flat=True))
     ways: dict[tuple[int, int], list[int]] = {}
     for move in moves:
@@ -186,9 +200,11 @@ def _young(topics: Mapping[int, Place], batch: Sequence[Record], homeless: set[s
 
 
 def open_topics(topic_ids: Iterable[int]) -> QuerySet[Topic]:
-    """Those of the topics that nobody has decided anything about."""
+    """Those of the topics that nobody has decided anything about, nor merged another one into."""
     decided = FlowProposal.objects.filter(topic__in=topic_ids).exclude(status=FlowProposal.Status.PENDING)
-    return Topic.objects.filter(pk__in=topic_ids, flow=None).exclude(pk__in=decided.values("topic"))
+    merged = Topic.objects.filter(merged_into__in=topic_ids)
+    untouched = Topic.objects.filter(pk__in=topic_ids, flow=None).exclude(pk__in=decided.values("topic"))
+    return untouched.exclude(pk__in=merged.values("merged_into"))
 
 
 def _regroup(

@@ -3,7 +3,7 @@
 Pure: no database, no network, no clock; the same records give the same flows.
 """
 
-from proposals.mining.confidence import flow_confidence, wilson_lower
+from proposals.mining.confidence import Confidence, flow_confidence, wilson_lower
 from proposals.mining.engine import MinedFlow, mine, mine_topic
 from proposals.mining.examples import FlowExamples, FlowSource
 from proposals.mining.flowindex import FlowIndex
@@ -14,6 +14,7 @@ from proposals.mining.topics import TopicIndex, group_topics
 
 __all__ = [
     "BadRecord",
+    "Confidence",
     "FlowExamples",
     "FlowIndex",
     "FlowReader",

@@ -10,7 +10,7 @@ from proposals.mining.polarity import answer_key
 from proposals.mining.transcript import is_pleasantry
 from proposals.mining.visits import Visit
 
-FEW_SESSIONS = 8  # below this, what was seen once is kept
+FEW_VISITS = 8  # that go on from a node: up to so many, an answer that was seen once is kept
 RIVAL_VISITS = 4  # visits by the same answer that make a second way on...
 RIVAL_SHARE = 0.5  # ...if there are so many for each one of the first way
 START_SHARE = 0.04  # of the sessions that must begin at a further start
@@ -42,12 +42,9 @@ def branches_of(walks: Sequence[Sequence[Visit]]) -> Branches | None:
     walks = _without_goodbyes(walks)
     if not walks:
         return None
-    few = len(walks) < FEW_SESSIONS
-    kept = _supported(_told_apart(_count(walks)), 1 if few else 2)
-    kept = _without_skips(kept) if not few else kept
-    edges = _acyclic(kept)
+    edges = _acyclic(_without_skips(_supported(_told_apart(_count(walks)))))
     starts = Counter(walk[0].node for walk in walks)
-    return _rooted(walks, edges, starts, 1 if few else 2)
+    return _rooted(walks, edges, starts)
 
 
 def _straight(walk: Sequence[Visit]) -> list[Visit]:
@@ -148,11 +145,15 @@ def _tells(led: Counter[tuple[str, int]], most: Counter[str], answer: str, child
     return times == most[answer] or (times >= RIVAL_VISITS and times >= RIVAL_SHARE * most[answer])
 
 
-def _supported(edges: Mapping[int, Mapping[int, list[Visit]]], least: int) -> dict[int, dict[int, list[Visit]]]:
+def _supported(edges: Mapping[int, Mapping[int, list[Visit]]]) -> dict[int, dict[int, list[Visit]]]:
+    """Without the branches that too few of their node's visits took.
+
+    What is few depends on the node, not on the flow: far from the root of a large flow each way was gone a few times.
+    """
     kept = {}
     for node, branches in edges.items():
         total = sum(map(len, branches.values()))
-        needed = max(least, MIN_SHARE * total)
+        needed = max(1 if total <= FEW_VISITS else 2, MIN_SHARE * total)
         kept[node] = {n: visits for n, visits in branches.items() if len(visits) >= needed}
     return kept
 
@@ -202,14 +203,13 @@ def _rooted(
     walks: Sequence[Sequence[Visit]],
     edges: dict[int, dict[int, list[Visit]]],
     starts: Counter[int],
-    least: int,
 ) -> Branches:
     """Start where most sessions can be followed from, and keep what is reached."""
     ways = {node: reachable(edges, node) for node in starts}
     root = _root(edges, starts, ways)
     found = set(reachable(edges, root))
     others = []
-    needed = max(least, START_SHARE * len(walks))
+    needed = START_SHARE * len(walks)
     for node, times in sorted(starts.items(), key=lambda item: (-item[1], item[0])):
         leads_in = ways[node] - {node} <= found and len(ways[node]) > 1
         if node not in found and times >= needed and not leads_in:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proposals.mining.confidence import held_out_confidence
+from proposals.mining.confidence import Confidence, held_out_confidence
 from proposals.mining.draft import Draft, Edge, Place
 from proposals.mining.examples import FlowExamples
 from proposals.mining.grafting import Grounds, graft
@@ -89,9 +89,8 @@ class ChangeMiner:
             sorted(draft.masked),
         )
 
-    def confidence(self, change: FlowChange) -> float:
-        """Lower Wilson bound (95 %) of the share of the change's sessions that end as they did when replayed through a
-        flow changed without them (k-fold)."""
+    def confidence(self, change: FlowChange) -> Confidence:
+        """How the change's sessions replay through the flow as changed without them (k-fold)."""
         used = set(change.sessions)
 
         def reader_without(held: frozenset[str]) -> FlowReader:

@@ -3,6 +3,7 @@
 import math
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from proposals.mining.engine import mine_topic
 from proposals.mining.records import Record
@@ -31,14 +32,38 @@ def wilson_lower(successes: int, n: int, z: float = Z_95) -> float:
     return max(0.0, (share + z * z / (2 * n) - spread) / (1 + z * z / n))
 
 
-def flow_confidence(records: Sequence[Record]) -> float:
-    """Lower Wilson bound (95 %) of the share of a topic's sessions that end as they did when replayed through a flow
-    mined without them, in 0..1. Sessions that did not end count not."""
-    return wilson_lower(*flow_successes(records))
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """Of `tried` sessions, each replayed through a flow mined without it, `successes` ended as they did.
+
+    Raises ValueError unless 0 <= successes <= tried.
+    """
+
+    successes: int
+    tried: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.successes <= self.tried:
+            raise ValueError(f"successes must lie in 0..{self.tried}, got {self.successes}")
+
+    @property
+    def bound(self) -> float:
+        """What the success is at least, with 95 % certainty; in 0..1, 0 if nothing was tried."""
+        return wilson_lower(self.successes, self.tried)
+
+    @property
+    def expected(self) -> float:
+        """Probability that a new session succeeds, in 0..1; 0 if nothing was tried.
+
+        Laplace's rule of succession (1774): the mean of a success that before could as well be any. Two tries that
+        succeed promise 0.75, not 1, also because the tries of a k-fold share their sessions and so are fewer than they
+        seem (Bengio and Grandvalet 2004, J. Mach. Learn. Res. 5, 1089-1105).
+        """
+        return (self.successes + 1) / (self.tried + 2) if self.tried else 0.0
 
 
-def flow_successes(records: Sequence[Record]) -> tuple[int, int]:
-    """(sessions that end as they did in a flow mined without them, sessions tried), of one topic's records."""
+def flow_confidence(records: Sequence[Record]) -> Confidence:
+    """How a topic's sessions replay through flows mined without them. Sessions that did not end count not."""
 
     def reader_without(held: frozenset[str]) -> FlowReader | None:
         kept = [record for record in ended if record.key not in held]
@@ -46,13 +71,24 @@ def flow_successes(records: Sequence[Record]) -> tuple[int, int]:
         return FlowReader(flow.definition, flow.examples) if flow else None
 
     ended = _spread([record for record in records if record.status in ("resolved", "escalated")])
-    return _held_out(ended, reader_without)
+    return held_out_confidence(ended, reader_without)
 
 
-def held_out_confidence(records: Sequence[Record], reader_without: ReaderWithout) -> float:
-    """Lower Wilson bound (95 %) of the share of sessions that end as they did in what `reader_without` makes without
-    them (k-fold, leave-one-out up to FOLDS sessions); it gets the keys of the sessions held out."""
-    return wilson_lower(*_held_out(_spread(records), reader_without))
+def held_out_confidence(records: Sequence[Record], reader_without: ReaderWithout) -> Confidence:
+    """How sessions end in what `reader_without` makes without them (k-fold, leave-one-out up to FOLDS sessions); it
+    gets the keys of the sessions held out. Where it makes nothing, nothing is tried: a session alone proves nothing.
+    Beyond MOST_REPLAYED sessions an even selection is tried."""
+    # By a hash, so that neither the order of the sessions nor a habit of their numbers decides who shares a fold;
+    # dealt out in turn, so that folds are of one size and few sessions are left out one by one.
+    dealt = sorted(_spread(records), key=lambda record: (zlib.crc32(record.key.encode()), record.key))
+    succeeded = tried = 0
+    for first in range(min(FOLDS, len(dealt))):
+        held = dealt[first::FOLDS]
+        reader = reader_without(frozenset(record.key for record in held))
+        if reader is not None:
+            succeeded += count_replayed_well(reader, held)
+            tried += len(held)
+    return Confidence(succeeded, tried)
 
 
 def replays_well(reader: FlowReader, record: Record) -> bool:
@@ -68,19 +104,6 @@ def count_replayed_well(reader: FlowReader, records: Sequence[Record]) -> int:
 def _ends_alike(record: Record, replay: Replay) -> bool:
     wanted = "escalation" if record.status == "escalated" else "resolution"
     return replay.outcome == wanted and replay.coverage >= EXPLAINED
-
-
-def _held_out(records: Sequence[Record], reader_without: ReaderWithout) -> tuple[int, int]:
-    # By a hash, so that neither the order of the sessions nor a habit of their numbers decides who shares a fold;
-    # dealt out in turn, so that folds are of one size and few sessions are left out one by one.
-    dealt = sorted(records, key=lambda record: (zlib.crc32(record.key.encode()), record.key))
-    succeeded = 0
-    for first in range(min(FOLDS, len(dealt))):
-        held = dealt[first::FOLDS]
-        reader = reader_without(frozenset(record.key for record in held))
-        if reader is not None:
-            succeeded += count_replayed_well(reader, held)
-    return succeeded, len(dealt)
 
 
 def _spread(records: Sequence[Record]) -> list[Record]:

@@ -97,6 +97,18 @@ class TopicIndex(Generic[Key]):
         order = np.argsort(-margin, axis=1, kind="stable")[:, :limit]
         return [[self.keys[k] for k in places if row[k] >= least] for row, places in zip(margin, order, strict=True)]
 
+    def likest(self, sample: Sequence[Record | Exemplar]) -> list[tuple[Key, float]]:
+        """The topics by how like a sample of another topic's sessions is to them, the likest first.
+
+        1.0 is what belonging to the topic needs; it is the median of the sample that counts.
+        """
+        if not self.keys or not sample:
+            return []
+        likeness = np.asarray((self._views.of(sample) @ self._centres.T).toarray())
+        margin = np.median(likeness / np.maximum(self._needed, 1e-9), axis=0)
+        order = np.argsort(-margin, kind="stable")
+        return [(self.keys[k], float(margin[k])) for k in order]
+
     def _nearest(self, likeness: NDArray[np.float64]) -> list[tuple[Key | None, float]]:
         margin = likeness / np.maximum(self._needed, 1e-9)
         best = margin.argmax(axis=1)
@@ -126,7 +138,7 @@ class _Views:
         self._rarity = sparse.diags(np.log((1 + counts.shape[0]) / (1 + df)) + 0.01)
         self.rows = self._join(texts)
 
-    def of(self, records: Sequence[Record]) -> sparse.csr_matrix:
+    def of(self, records: Sequence[Record | Exemplar]) -> sparse.csr_matrix:
         return self._join([_stems(record) for record in records])
 
     def _join(self, texts: Sequence[tuple[list[str], ...]]) -> sparse.csr_matrix:

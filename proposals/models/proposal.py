@@ -136,6 +136,17 @@ class FlowProposal(TenantModel):
             models.Index(fields=["account", "-impact", "-id"], name="proposal_queue", condition=Q(status="pending")),
             models.Index(fields=["account", "status", "-impact", "-id"], name="proposal_by_status"),
             models.Index(
+                fields=["account", "created_at", "id"], name="proposal_waiting", condition=Q(status="pending")
+            ),
+            models.Index(
+                fields=["account", "-reviewed_at", "-id"], name="proposal_parked", condition=Q(status="dismissed")
+            ),
+            models.Index(
+                fields=["account", "-reviewed_at", "-id"],
+                name="proposal_decided",
+                condition=Q(status__in=["approved", "modified", "rejected"]),
+            ),
+            models.Index(
                 fields=["account", "wake_at"],
                 name="proposal_wakes_at",
                 condition=Q(status="dismissed", wake_at__isnull=False),

@@ -71,7 +71,8 @@ class ReplayReport(TenantModel):
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
-    # [[session id, outcome, outcome in `version` or null, steps saved], …]; the outcomes are `proposals.replays`'s.
+    # [[session id, outcome, outcome in `version` or null, steps saved or null, was escalated], …]; the outcomes are
+    # `proposals.replays`'s.
     results: Any = models.JSONField(default=list)
     error = models.TextField(blank=True)
     started_at = models.DateTimeField(default=timezone.now)

@@ -18,6 +18,8 @@ class Topic(TenantModel):
     # What of some of its sessions tells the topic, [[session id, stems of problem, of opening prompt, of prompts], …]:
     # new sessions are compared with thousands of topics without reading their sessions.
     sketch = models.JSONField(default=list)
+    # Where its sessions went when a reviewer merged it: who still finds this one is led there.
+    merged_into = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,7 +1,8 @@
-"""Decisions on proposals: the one service behind the admin, the API and every other door."""
+"""Decisions on proposals: approve, edit & publish, dismiss, reject."""
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -9,12 +10,15 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import User
 from flowpilot.common.audit import audit_record
-from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from flowpilot.flows.models import Flow, FlowVersion
-from flowpilot.flows.services import flow_create, flow_version_publish
+from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed
+from flowpilot.flows.models import FlowVersion
+from flowpilot.flows.services import flow_create, flow_publish_again, flow_version_publish
 from proposals.models import FlowProposal, Topic
+from proposals.review.digest import evidence_digest
+from proposals.review.lock import proposal_lock, release_claim, require_open, state_of
+from sessions.models import AISession
 
-Status = FlowProposal.Status
+Status, Scope = FlowProposal.Status, FlowProposal.DismissScope
 
 
 def proposal_approve(*, actor: User, proposal_id: int, revision: int, notes: str = "") -> FlowProposal:
@@ -63,9 +67,32 @@ def proposal_publish(
     return _decide(actor, proposal_id, revision, notes, publish)
 
 
-def proposal_dismiss(*, actor: User, proposal_id: int, revision: int, notes: str = "") -> FlowProposal:
-    """Park a proposal: not wrong, not now. Raises NotFound, NotAllowed, Conflict."""
-    return _decide(actor, proposal_id, revision, notes, lambda _: Status.DISMISSED)
+def proposal_dismiss(
+    *,
+    actor: User,
+    proposal_id: int,
+    revision: int,
+    notes: str = "",
+    scope: str = Scope.CHANGE,
+    wake_at: datetime | None = None,
+    wake_sessions: int | None = None,
+    wake_clients: int | None = None,
+) -> FlowProposal:
+    """Park a proposal: not wrong, not now.
+
+    It comes back at `wake_at`, or when `wake_sessions` new sessions from `wake_clients` clients (1 if not said) have
+    joined its topic; without either only by hand. `scope` says what is parked: `change` lets other proposals of the
+    topic come up, `topic` none. Raises NotFound, NotAllowed, Conflict, InvalidInput.
+    """
+    _require_wake(scope, wake_at, wake_sessions, wake_clients)
+
+    def park(proposal: FlowProposal) -> str:
+        proposal.dismiss_scope, proposal.wake_at = scope, wake_at
+        proposal.wake_sessions = wake_sessions
+        proposal.wake_clients = (wake_clients or 1) if wake_sessions else None
+        return Status.DISMISSED
+
+    return _decide(actor, proposal_id, revision, notes, park)
 
 
 def proposal_reject(*, actor: User, proposal_id: int, revision: int, notes: str) -> FlowProposal:
@@ -75,22 +102,19 @@ def proposal_reject(*, actor: User, proposal_id: int, revision: int, notes: str)
     return _decide(actor, proposal_id, revision, notes, lambda _: Status.REJECTED)
 
 
-def proposal_retire(*, proposal: FlowProposal, reason: str) -> None:
+def proposal_retire(*, proposal: FlowProposal, reason: str, action: str = "proposal.dismissed") -> None:
     """Dismiss a pending proposal for the system, which has nothing left to propose there.
 
     Call with the proposal's row locked, in the transaction of what made it so.
     """
-    before = {"status": proposal.status, "revision": proposal.revision}
+    before = state_of(proposal)
     proposal.status, proposal.reviewed_at, proposal.reviewer_notes = Status.DISMISSED, timezone.now(), reason
-    proposal.save(update_fields=["status", "reviewed_at", "reviewer_notes", "updated_at"])
-    audit_record(
-        actor=None,
-        action="proposal.dismissed",
-        target=proposal,
-        reason=reason,
-        before=before,
-        after={"status": proposal.status, "revision": proposal.revision},
+    release_claim(proposal)
+    proposal.save(
+        update_fields=["status", "reviewed_at", "reviewer_notes", "claimed_by", "claimed_until", "updated_at"]
     )
+    after = {**state_of(proposal), "evidence": evidence_digest(proposal)}
+    audit_record(actor=None, action=action, target=proposal, reason=reason, before=before, after=after)
 
 
 def _decide(
@@ -98,11 +122,12 @@ def _decide(
 ) -> FlowProposal:
     """Lock, check, `act` (which publishes where there is something to publish, and gives the new status), write."""
     with transaction.atomic():
-        proposal = _lock(actor, proposal_id)
-        _require_open(proposal, revision)
-        before = {"status": proposal.status, "revision": proposal.revision}
+        proposal = proposal_lock(actor, proposal_id)
+        require_open(proposal, revision)
+        before = state_of(proposal)
         proposal.status = act(proposal)
         proposal.reviewed_by, proposal.reviewed_at, proposal.reviewer_notes = actor, timezone.now(), notes.strip()
+        release_claim(proposal)
         proposal.save()
         audit_record(
             actor=actor,
@@ -115,52 +140,40 @@ def _decide(
     return proposal
 
 
-def _lock(actor: User, proposal_id: int) -> FlowProposal:
-    """The proposal, its row locked until the decision is written: of two decisions at once one waits, and loses."""
-    proposal = (
-        FlowProposal.objects.for_user(actor)
-        .select_for_update(of=("self",))
-        .select_related("target_flow", "base_version", "team", "account", "reviewed_by", "topic")
-        .filter(pk=proposal_id)
-        .first()
-    )
-    if proposal is None:
-        raise NotFound("there is no such proposal")
-    if not actor.has_perm("proposals.decide_flowproposal", proposal):
-        raise NotAllowed("only team admins and owners decide proposals")
-    return proposal
-
-
-def _require_open(proposal: FlowProposal, revision: int) -> None:
-    if proposal.status == Status.AUTO_REINFORCED:
-        raise NotAllowed("an auto-reinforced record needs no review")
-    if not proposal.is_pending:
-        who, when = proposal.reviewed_by or "somebody", proposal.reviewed_at
-        raise Conflict(
-            f"{who} has decided this already: {proposal.get_status_display().lower()} on {when:%d %b %Y %H:%M} UTC",
-            details={"status": proposal.status, "reviewed_by": str(who), "reviewed_at": str(when)},
-        )
-    if proposal.revision != revision:
-        raise Conflict(
-            f"this proposal has changed: you saw revision {revision}, it is at revision {proposal.revision} now. "
-            "Read it again, then decide",
-            details={"your_revision": revision, "current_revision": proposal.revision},
-        )
+def _require_wake(scope: str, at: datetime | None, sessions: int | None, clients: int | None) -> None:
+    faults = {}
+    if scope not in Scope.values:
+        faults["scope"] = f"choose one of {', '.join(Scope.values)}"
+    if at is not None and at <= timezone.now():
+        faults["wake_at"] = "this time has passed: choose a later one"
+    if at is not None and sessions is not None:
+        faults["wake_sessions"] = "choose a date or new sessions, not both"
+    if sessions is not None and sessions < 1:
+        faults["wake_sessions"] = "at least 1"
+    if clients is not None and (sessions is None or not 1 <= clients <= sessions):
+        faults["wake_clients"] = "from 1 up to the number of new sessions"
+    if faults:
+        name, fault = next(iter(faults.items()))
+        raise InvalidInput(f"{name.replace('_', ' ')}: {fault}", details=faults)
 
 
 def _publish_new(actor: User, proposal: FlowProposal, title: str, definition: dict[str, Any]) -> None:
-    version = flow_create(
-        actor=actor,
-        account=proposal.account,
-        title=title,
-        definition=definition,
-        description=proposal.description,
-        problem_domain=proposal.problem_domain,
-        team=proposal.team,
-        examples=proposal.examples,
-        confidence_score=proposal.confidence_score,
-        note=f"From proposal {proposal.pk}",
-    )
+    said: dict[str, Any] = {
+        "title": title,
+        "definition": definition,
+        "description": proposal.description,
+        "problem_domain": proposal.problem_domain,
+        "team": proposal.team,
+        "examples": proposal.examples,
+        "confidence_score": proposal.confidence_score,
+        "note": f"From proposal {proposal.pk}",
+    }
+    # What was published for the topic and undone before it guided anybody goes on as the same flow, not as its double.
+    flow = proposal.topic.flow
+    if flow is not None and flow.is_archived and not AISession.objects.filter(flow=flow).exists():
+        version = flow_publish_again(actor=actor, flow_id=flow.pk, **said)
+    else:
+        version = flow_create(actor=actor, account=proposal.account, **said)
     _point_to(proposal, version)
 
 
@@ -181,23 +194,25 @@ def _publish_change(actor: User, proposal: FlowProposal, definition: dict[str, A
 
 def _point_to(proposal: FlowProposal, version: FlowVersion) -> None:
     """Tie proposal and topic to the flow; what its sessions still say of the new version is mined at the next run."""
-    flow: Flow = version.flow
-    proposal.published_flow = flow
+    flow = version.flow
+    proposal.published_flow, proposal.published_version = flow, version
     if proposal.topic.flow_id != flow.pk and not Topic.objects.filter(account=proposal.account, flow=flow).exists():
         Topic.objects.filter(pk=proposal.topic_id).update(flow=flow)
     Topic.objects.filter(account=proposal.account, flow=flow).update(mining_due=True)
 
 
 def _after(proposal: FlowProposal) -> dict[str, Any]:
-    flow = proposal.published_flow
-    version = flow.current_version if flow else None
-    return {
-        "status": proposal.status,
-        "revision": proposal.revision,
-        "flow": flow.key if flow else None,
-        "version": version.number if version else None,
-        "sessions": proposal.supporting_session_count,
-    }
+    after: dict[str, Any] = {**state_of(proposal), "evidence": evidence_digest(proposal)}
+    if proposal.published_version is not None:
+        after |= {"flow": proposal.published_version.flow.key, "version": proposal.published_version.number}
+    if proposal.status == Status.DISMISSED:
+        after |= {
+            "scope": proposal.dismiss_scope,
+            "wake_at": proposal.wake_at.isoformat() if proposal.wake_at else None,
+            "wake_sessions": proposal.wake_sessions,
+            "wake_clients": proposal.wake_clients,
+        }
+    return after
 
 
 def _equal(one: object, other: object) -> bool:

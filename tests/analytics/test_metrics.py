@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from analytics import metrics
 from analytics.scope import Scope
-from analytics.statistics import Rate
 from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
+from flowpilot.common.statistics import Rate
 from proposals.models import FlowProposal
 from sessions.models import AISession, Client, Tier
 from tests.analytics.rows import make_history

@@ -45,13 +45,33 @@ ADMIN = {
 # Addresses of one row beside Django's usual ones: the row, who may open them, and what they then get (405 where only
 # a POST is answered). Who may see the row but not this gets 403.
 ADMIN_OF_ROW = {
+    "flows_flow_diff": ("flows_flow", EVERYONE, 200),
+    "flows_flow_export": ("flows_flow", EVERYONE, 200),
+    "flows_flow_edit": ("flows_flow", REVIEWERS, 200),
+    "flows_flow_roll_back": ("flows_flow", REVIEWERS, 200),
+    "flows_flow_archive": ("flows_flow", REVIEWERS, 200),
+    "flows_flow_restore": ("flows_flow", REVIEWERS, 200),
     "proposals_flowproposal_decide": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_undo": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_merge": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_wake": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_check": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_draft": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_discard": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_claim": ("proposals_flowproposal", REVIEWERS, 405),
+    "proposals_flowproposal_presence": ("proposals_flowproposal", READERS, 405),
+    "proposals_flowproposal_similar": ("proposals_flowproposal", READERS, 200),
+    "proposals_flowproposal_evidence": ("proposals_flowproposal", READERS, 200),
+    "proposals_flowproposal_replay": ("proposals_flowproposal", READERS, 200),
     "proposals_flowproposal_edit": ("proposals_flowproposal", REVIEWERS, 200),
     "auth_user_password_change": ("accounts_user", ROOT, 200),
 }
 # Addresses without a row; None is tested by itself below.
 ADMIN_OF_SITE = {
     "index": EVERYONE,
+    "flows_flow_import": REVIEWERS,
+    "proposals_flowproposal_views": None,
+    "proposals_flowproposal_view": None,
     "password_change": EVERYONE,
     "password_change_done": EVERYONE,
     "jsi18n": EVERYONE,
@@ -73,6 +93,9 @@ API_OF_LIST = {
 API_OF_ROW = {
     "session-detail": (EVERYONE, "ai_sessions_aisession", 200),
     "flow-detail": (EVERYONE, "flows_flow", 200),
+    "flow-versions": (EVERYONE, "flows_flow", 200),
+    "flow-diff": (EVERYONE, "flows_flow", 200),
+    "flow-export": (EVERYONE, "flows_flow", 200),
     "proposal-detail": (READERS, "proposals_flowproposal", 200),
     **{
         f"proposal-{decision}": (REVIEWERS, "proposals_flowproposal", 400)

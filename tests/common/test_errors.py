@@ -57,7 +57,7 @@ def test_refusals_of_services_keep_their_own_words(cast: Cast, api: Any) -> None
     alice, new, change = api(cast.alice), make_proposal(cast.account, sessions=0), make_change(cast.account)
     stale = alice.post(f"/api/v1/proposals/{new.pk}/dismiss/", {"revision": 9})
     assert (stale.status_code, stale.json()["code"]) == (409, "conflict")
-    assert stale.json()["details"] == {"your_revision": 9, "current_revision": 1}
+    assert stale.json()["details"] == {"your_revision": 9, "current_revision": 1, "changes": []}
     blind = alice.post(f"/api/v1/proposals/{change.pk}/approve/", {"revision": 1})
     assert (blind.status_code, blind.json()["code"]) == (403, "not_allowed")
     broken = alice.post(f"/api/v1/proposals/{new.pk}/publish/", {"revision": 1, "definition": {"nodes": []}})

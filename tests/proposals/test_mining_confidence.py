@@ -1,4 +1,4 @@
-"""Confidence: the lower Wilson bound of replay success through flows mined without the session."""
+"""Confidence: what replay through flows mined without the session promises, and what it is at least."""
 
 import io
 import json
@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from flowpilot.sample.generate import generate_sessions
-from proposals.mining import FlowReader, Record, flow_confidence, wilson_lower
-from proposals.mining.confidence import count_replayed_well, flow_successes, held_out_confidence, replays_well
+from proposals.mining import Confidence, FlowReader, Record, flow_confidence, wilson_lower
+from proposals.mining.confidence import count_replayed_well, held_out_confidence, replays_well
 from tests.proposals.mining_cases import action, mined, network_talks, question, structured, structured_vpn
 
 
@@ -42,12 +42,29 @@ def test_more_successes_than_tries_is_an_error() -> None:
         wilson_lower(4, 3)
 
 
+@pytest.mark.parametrize(("successes", "tried"), [(4, 3), (-1, 3), (0, -1)])
+def test_a_confidence_of_more_successes_than_tries_is_an_error(successes: int, tried: int) -> None:
+    with pytest.raises(ValueError, match=rf"0\.\.{tried}, got {successes}"):
+        Confidence(successes, tried)
+
+
+def test_a_confidence_of_nothing_tried_promises_nothing() -> None:
+    assert (Confidence(0, 0).bound, Confidence(0, 0).expected) == (0, 0)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_bound_lies_below_what_is_expected(case: tuple[int, int]) -> None:
+    confidence = Confidence(*case)
+    assert confidence.bound == wilson_lower(*case)
+    assert confidence.bound < confidence.expected < 1
+
+
 def test_one_session_is_discovery_and_many_alike_are_not() -> None:
     records = network_talks(30)
-    assert flow_confidence([]) == 0
-    assert flow_confidence(records[:1]) < 0.4
-    assert flow_confidence(records[:6]) < flow_confidence(records)
-    assert flow_confidence(records) >= 0.8
+    assert flow_confidence([]) == Confidence(0, 0)
+    assert flow_confidence(records[:1]).bound < 0.4
+    assert flow_confidence(records[:6]).bound < flow_confidence(records).bound
+    assert flow_confidence(records).bound >= 0.8
 
 
 def test_sessions_that_agree_on_nothing_earn_no_confidence() -> None:
@@ -56,7 +73,7 @@ def test_sessions_that_agree_on_nothing_earn_no_confidence() -> None:
         structured(f"s-{i}", [question(prompt, "No"), question(f"{prompt} Sure?", "No")])
         for i, prompt in enumerate(prompts)
     ]
-    assert flow_confidence(records) < 0.4
+    assert flow_confidence(records).bound < 0.4
 
 
 def test_sessions_that_never_ended_do_not_count() -> None:
@@ -72,19 +89,20 @@ def alike(count: int, escalated: Sequence[int] = ()) -> list[Record]:
 
 
 def test_more_sessions_that_agree_never_lower_it() -> None:
-    scores = [flow_confidence(alike(count)) for count in (0, 1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 25)]
-    assert scores == sorted(scores)
-    assert scores[1] < 0.4 < 0.8 < scores[-1]
+    found = [flow_confidence(alike(count)) for count in (0, 1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 25)]
+    bounds, expected = [one.bound for one in found], [one.expected for one in found]
+    assert (bounds, expected) == (sorted(bounds), sorted(expected))
+    assert bounds[1] < 0.4 < 0.8 < bounds[-1]
 
 
 def test_sessions_that_went_alike_and_ended_otherwise_lower_it() -> None:
-    scores = [flow_confidence(alike(12, escalated=range(0, 12, every))) for every in (12, 4, 2)]
-    assert flow_confidence(alike(12)) > scores[0] > scores[1] > scores[2]
+    scores = [flow_confidence(alike(12, escalated=range(0, 12, every))).bound for every in (12, 4, 2)]
+    assert flow_confidence(alike(12)).bound > scores[0] > scores[1] > scores[2]
 
 
 def test_the_order_of_the_sessions_does_not_matter() -> None:
     records = network_talks(24)
-    assert flow_successes(records[::-1]) == flow_successes(records)
+    assert flow_confidence(records[::-1]) == flow_confidence(records)
 
 
 @pytest.mark.parametrize(("count", "folds"), [(1, [1]), (7, [1] * 7), (10, [1] * 10), (23, [2] * 7 + [3] * 3)])
@@ -94,7 +112,7 @@ def test_each_session_is_left_out_once_and_alone_where_they_are_few(count: int, 
     def reader_without(keys: frozenset[str]) -> None:
         held.append(keys)
 
-    assert held_out_confidence(alike(count), reader_without) == 0
+    assert held_out_confidence(alike(count), reader_without) == Confidence(0, 0)
     assert sorted(map(len, held)) == folds
     assert frozenset.union(*held) == {record.key for record in alike(count)}
 
@@ -123,12 +141,13 @@ def test_confidence_is_calibrated_on_sessions_kept_out(generated: Path) -> None:
     out = io.StringIO()
     call_command("bench_confidence", str(generated), stdout=out)
     told = out.getvalue()
-    flows, _, predicted, share, success, _, holds = re.findall(r"^ +all +(.*)%$", told, re.MULTILINE)[0].split()
+    flows, expected, success, _, bound, holds = re.findall(r"^ +all +(.*)%$", told, re.MULTILINE)[0].split()
     assert int(flows) >= 40
     # What replay promises with sessions held out, sessions that mining never saw keep...
-    assert float(share) == pytest.approx(float(success), abs=0.08), told
+    assert float(expected) == pytest.approx(float(success), abs=0.08), told
     # ...and the bound stays below that, for nearly every flow, but not far.
-    assert float(predicted) < float(share), told
+    assert float(bound) < float(expected), told
+    assert float(bound) >= float(success) - 0.2, told
     assert int(holds) >= 80, told
     assert float(re.findall(r"^worst bin off by (\S+)", told, re.MULTILINE)[0]) <= 0.2, told
 

@@ -144,7 +144,7 @@ class TestEveryDecision:
         proposal = make_proposal(cast.account, revision=3)
         with pytest.raises(Conflict, match="you saw revision 2, it is at revision 3") as caught:
             decide(decision, cast.alice, proposal, revision=2)
-        assert caught.value.details == {"your_revision": 2, "current_revision": 3}
+        assert caught.value.details == {"your_revision": 2, "current_revision": 3, "changes": []}
 
     def test_is_made_once_and_the_next_is_told_who_made_it(self, cast: Cast, decision: str) -> None:
         proposal = make_proposal(cast.account)

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import escape, format_html
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
@@ -179,21 +180,49 @@ def share_trend(weeks: list[Any], tier: str) -> str:
 
 
 SIGNS = {"resolution": "✓", "escalation": "↗", "action": "▸", "question": "?"}
-MARKS = {"added": ("+", "added"), "changed": ("~", "changed")}
+MARK_SIGNS = {"added": "+", "changed": "~", "removed": "\N{MINUS SIGN}"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """How many sessions went through each node, of how many, and where the lines themselves are read."""
+
+    counts: dict[str, int]
+    total: int
+    url: str
+
+    def of(self, line: Any) -> SafeString | str:
+        count = self.counts.get(line.node_id, 0)
+        if not count or line.is_reference or getattr(line, "mark", "") == "removed":
+            return ""
+        of_all = f" of {self.total}" if self.total else ""
+        words = f"{count}{of_all} session{'' if (self.total or count) == 1 else 's'} went here"
+        if not self.url:
+            return format_html(' <span class="fp-quiet fp-went">{}</span>', words)
+        url = f"{self.url}?{urlencode({'node': line.node_id})}"
+        return format_html(' <a class="fp-went" href="{}" data-evidence="{}">{}</a>', url, line.node_id, words)
 
 
 @register.simple_tag
-def outline_list(lines: Iterable[Any], diff: Any = None, evidence: Any = None) -> SafeString:
-    """An outline as a nested list. `evidence` is {node id: [[session id, line], …]} and gives counts."""
+def outline_list(
+    lines: Iterable[Any], diff: Any = None, evidence: Any = None, total: int = 0, evidence_url: str = ""
+) -> SafeString:
+    """An outline as a nested list.
+
+    `lines` are of `flows.outline` or of `flows.inline`, whose marks it shows; `diff` marks the nodes of the former.
+    `evidence` is {node id: [[session id, line], …]} and gives counts, out of `total` sessions where that is given;
+    `evidence_url` is the page that shows a node's lines by `?node=`.
+    """
     marks: dict[str, str] = {}
     if diff is not None:
         marks |= {change.node_id: "changed" for change in diff.changed_nodes}
         marks |= {node.id: "added" for node in diff.added_nodes}
     counts = {node: len({item[0] for item in places}) for node, places in (evidence or {}).items()}
-    return mark_safe("".join(_nested(lines, marks, counts)))  # noqa: S308 - every text in it is escaped
+    items = _nested(lines, marks, _Evidence(counts, total, evidence_url))
+    return mark_safe("".join(items))  # noqa: S308 - every text in it is escaped
 
 
-def _nested(lines: Iterable[Any], marks: dict[str, str], counts: dict[str, int]) -> Iterator[str]:
+def _nested(lines: Iterable[Any], marks: dict[str, str], evidence: _Evidence) -> Iterator[str]:
     depth = -1
     for line in lines:
         if line.depth > depth:
@@ -201,28 +230,50 @@ def _nested(lines: Iterable[Any], marks: dict[str, str], counts: dict[str, int])
         else:
             yield "</li>" + "</ul></li>" * (depth - line.depth)
         depth = line.depth
-        yield _outline_item(line, marks.get(line.node_id, ""), counts.get(line.node_id, 0))
+        yield _outline_item(line, marks, evidence)
     if depth >= 0:
         yield "</li></ul>" * (depth + 1)
 
 
-def _outline_item(line: Any, mark: str, count: int) -> SafeString:
-    via = format_html('<span class="fp-via">{} → </span>', line.via_label) if line.via_label is not None else ""
-    sign, word = MARKS.get(mark, ("", ""))
-    marked = format_html('<span class="fp-mark fp-mark-{}">{} {}</span> ', word, sign, word) if word else ""
-    rests = format_html(' <span class="fp-quiet">· {} session{}</span>', count, "" if count == 1 else "s")
+def _outline_item(line: Any, marks: dict[str, str], evidence: _Evidence) -> SafeString:
+    mark = getattr(line, "mark", "") or marks.get(line.node_id, "")
     return format_html(
-        '<li data-node="{}"><span class="fp-node fp-kind-{}"><span class="fp-sign" aria-hidden="true">{}</span> '
-        "{}{}{}{}{}</span>",
-        line.node_id,
+        '<li data-node="{}"><span class="fp-node fp-kind-{}{}"><span class="fp-sign" aria-hidden="true">{}</span> '
+        "{}{}{}{}{}{}</span>",
+        # A removed node's id may be another node's by now; the graph names it so too.
+        f"removed {line.node_id}" if mark == "removed" else line.node_id,
         line.kind,
+        f" fp-line-{mark}" if mark else "",
         SIGNS.get(line.kind, ""),
-        marked,
-        via,
-        line.text,
+        _mark(mark),
+        _via(line, mark),
+        _was_and_is(getattr(line, "was", ""), line.text, mark == "removed"),
         format_html(' <span class="fp-quiet">({}{})</span>', line.kind, ", see above" if line.is_reference else ""),
-        rests if count and not line.is_reference else "",
+        format_html_join("", ' <span class="fp-quiet fp-aside">{}</span>', ((n,) for n in getattr(line, "notes", ()))),
+        evidence.of(line),
     )
+
+
+def _via(line: Any, mark: str) -> SafeString | str:
+    """The answer that leads here; what became of it is said where the node's own mark does not say it."""
+    if line.via_label is None:
+        return ""
+    via_mark = getattr(line, "via_mark", "")
+    said = _mark(via_mark, "answer ") if via_mark and via_mark != mark else ""
+    label = _was_and_is(getattr(line, "via_was", ""), line.via_label, via_mark == "removed")
+    return format_html('{}<span class="fp-via">{} → </span>', said, label)
+
+
+def _mark(mark: str, of: str = "") -> SafeString | str:
+    if not mark:
+        return ""
+    return format_html('<span class="fp-mark fp-mark-{}">{} {}{}</span> ', mark, MARK_SIGNS[mark], of, mark)
+
+
+def _was_and_is(was: str, text: str, is_removed: bool) -> SafeString | str:
+    if is_removed:
+        return format_html("<del>{}</del>", text)
+    return format_html("<del>{}</del> <ins>{}</ins>", was, text) if was else text
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""`manage.py bench_confidence`: predicted confidence against what replay does with sessions kept out."""
+"""`manage.py bench_confidence`: what confidence promises against what replay does with sessions kept out."""
 
 import random
 from argparse import ArgumentParser
@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from proposals.mining.confidence import count_replayed_well, flow_successes, wilson_lower
+from proposals.mining.confidence import Confidence, count_replayed_well, flow_confidence
 from proposals.mining.engine import mine_topic
 from proposals.mining.jsonl import read_records
 from proposals.mining.records import Record
@@ -23,17 +23,16 @@ SIZES = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377)
 KEPT_OUT = 60  # sessions that a flow is tried on at most...
 LEAST_KEPT_OUT = 10  # ...and at least
 LEAST_FLOWS = 10  # in a bin that is judged; the mean of fewer is mostly chance
-COLUMNS = ("flows", "replays", "mean", "share", "success", "off by", "holds")
+COLUMNS = ("flows", "expected", "success", "off by", "bound", "holds")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One flow mined from `size` sessions of a topic: its confidence, the share of these sessions that replay well
-    through flows mined without them, and its success on other sessions of that topic."""
+    """One flow mined from `size` sessions of a topic: how these replay through flows mined without them, and how many
+    other sessions of that topic, of those tried, replay well through it."""
 
     size: int
-    predicted: float
-    share: float
+    predicted: Confidence
     succeeded: int
     tried: int
 
@@ -47,26 +46,24 @@ class Summary:
     """Means of some flows. Each flow counts the same, however many sessions it was tried on."""
 
     flows: int
-    replays: int
-    predicted: float
-    share: float
+    expected: float
     success: float
-    holds: float  # share of the flows whose confidence is at most their success
+    bound: float
+    holds: float  # share of the flows whose bound is at most their success
 
     @classmethod
     def of(cls, trials: Sequence[Trial]) -> "Summary":
         return cls(
             len(trials),
-            sum(t.tried for t in trials),
-            fmean(t.predicted for t in trials),
-            fmean(t.share for t in trials),
+            fmean(t.predicted.expected for t in trials),
             fmean(t.success for t in trials),
-            fmean(t.predicted <= t.success for t in trials),
+            fmean(t.predicted.bound for t in trials),
+            fmean(t.predicted.bound <= t.success for t in trials),
         )
 
     @property
     def off_by(self) -> float:
-        return self.success - self.predicted
+        return self.success - self.expected
 
     @property
     def is_judged(self) -> bool:
@@ -75,8 +72,8 @@ class Summary:
 
 class Command(BaseCommand):
     help = (
-        "How confidence and success grow with the sessions that a flow is mined from, then confidence in bins against "
-        "success on sessions kept out; the last line names the worst bin."
+        "How confidence and success grow with the sessions that a flow is mined from, then expected success in bins "
+        "against success on sessions kept out; the last line names the worst bin."
     )
     requires_system_checks: list[str] = []
 
@@ -93,33 +90,32 @@ class Command(BaseCommand):
         if not trials:
             raise CommandError("no topic has sessions enough to keep some out")
         self._print_table("sessions", _grouped(trials, lambda trial: str(trial.size)))
-        bins = _grouped(sorted(trials, key=lambda trial: trial.predicted), _bin_name)
+        bins = _grouped(sorted(trials, key=lambda trial: trial.predicted.expected), _bin_name)
         total = Summary.of(trials)
-        self._print_table("predicted", bins | {"all": total})
+        self._print_table("expected", bins | {"all": total})
         self._print_verdict(total, [summary for summary in bins.values() if summary.is_judged])
 
     def _print_table(self, key: str, rows: dict[str, Summary]) -> None:
-        self.stdout.write(f"{key:>10} " + " ".join(f"{name:>7}" for name in COLUMNS))
+        self.stdout.write(f"{key:>10} " + " ".join(f"{name:>8}" for name in COLUMNS))
         for name, row in rows.items():
             self.stdout.write(
-                f"{name:>10} {row.flows:>7} {row.replays:>7} {row.predicted:>7.2f} {row.share:>7.2f} "
-                f"{row.success:>7.2f} {row.off_by:>+7.2f} {row.holds:>7.0%}{'' if row.is_judged else '  few'}"
+                f"{name:>10} {row.flows:>8} {row.expected:>8.2f} {row.success:>8.2f} {row.off_by:>+8.2f} "
+                f"{row.bound:>8.2f} {row.holds:>8.0%}"
+                f"{'' if row.is_judged else '  few'}"
             )
         self.stdout.write("")
 
     def _print_verdict(self, total: Summary, judged: Sequence[Summary]) -> None:
-        self.stdout.write(f"confidence is at most the success of {total.holds:.0%} of the flows")
+        self.stdout.write(f"the bound is at most the success of {total.holds:.0%} of the flows")
         if not judged:
             self.stdout.write(f"no bin has {LEAST_FLOWS} flows: nothing to judge")
             return
-        share = max(abs(summary.success - summary.share) for summary in judged)
         worst = max(abs(summary.off_by) for summary in judged)
-        self.stdout.write(f"held-out share off by at most {share:.2f} in a bin")
         self.stdout.write(f"worst bin off by {worst:.2f} (of bins with {LEAST_FLOWS} flows or more)")
 
 
 def _bin_name(trial: Trial) -> str:
-    low = min(BINS - 1, int(trial.predicted * BINS)) / BINS
+    low = min(BINS - 1, int(trial.predicted.expected * BINS)) / BINS
     return f"{low:.1f} to {low + 1 / BINS:.1f}"
 
 
@@ -155,9 +151,9 @@ def _draws(topics: Sequence[Sequence[Record]]) -> Iterator[tuple[int, Sequence[R
 
 def _trial(shuffled: Sequence[Record], size: int) -> Trial:
     kept, out = shuffled[:size], shuffled[size : size + KEPT_OUT]
+    predicted = flow_confidence(kept)
     flow = mine_topic(kept)
     if flow is None:
-        return Trial(size, 0.0, 0.0, 0, len(out))
+        return Trial(size, predicted, 0, len(out))
     reader = FlowReader(flow.definition, flow.examples)
-    well, tried = flow_successes(kept)
-    return Trial(size, wilson_lower(well, tried), well / tried, count_replayed_well(reader, out), len(out))
+    return Trial(size, predicted, count_replayed_well(reader, out), len(out))

@@ -1,16 +1,22 @@
 // Draws a flow definition as an SVG graph. dagre places the nodes; the outline on the same page tells the same as text.
 //
 // <div class="fp-graph" data-definition="ID" data-marks="ID"></div> with two <script type="application/json" id="ID">.
-// A node that is chosen dispatches "flowpilot:node" on the element, with {id} as its detail.
+// A node that is chosen dispatches "flowpilot:node" on the element, with {id, node} as its detail: the shape itself too.
+// With data-lazy it is drawn when it first has a width, such as when its tab opens.
+//
+// window.flowpilotGraph: show(host) draws from the two scripts; redraw(host, definition, marks) from what it is given,
+// keeping what was chosen and the zoom; select(host, id) marks a node without choosing it.
 "use strict";
 {
   const SVG = "http://www.w3.org/2000/svg";
-  const NODE_WIDTH = 184;
+  const NODE_WIDTHS = [184, 156, 132]; // the widest that lets the whole width be seen
+  const WIDEST_NODE = 300; // a single word as long as this, such as a path, still stands in one line
   const PADDING = 12;
   const LINE = 17;
-  const MAX_LINES = 5;
+  const MOST_LINES = { 184: 5, 156: 6, 132: 8 };
   const LABEL_WIDTH = 124;
-  const LEAST_FIT = 0.62; // smaller than this nobody reads it: scroll instead
+  const LEAST_FIT = 0.6; // smaller than this nobody reads it: scroll instead
+  const TRIED_UP_TO = 150; // nodes up to which several layouts are tried for the one that fits best
   const SIGNS = { resolution: "✓ ", escalation: "↗ " };
   const MARK_SIGNS = { added: "+ ", removed: "− ", changed: "~ " };
   const pen = document.createElement("canvas").getContext("2d");
@@ -27,31 +33,45 @@
     return script ? JSON.parse(script.textContent) : null;
   };
 
-  const wrap = (text, width, font) => {
+  // Pieces of a word that is too long for a line: cut behind a separator where there is one.
+  const cutWord = (word, fits) => {
+    const pieces = [];
+    let rest = word;
+    while (!fits(rest)) {
+      let end = rest.length - 1;
+      while (end > 1 && !fits(rest.slice(0, end))) end -= 1;
+      const separator = Math.max(...["/", "\\", ".", "-", "_", "@", ":"].map((sign) => rest.lastIndexOf(sign, end - 1)));
+      const at = separator > 0 ? separator + 1 : end;
+      pieces.push(rest.slice(0, at));
+      rest = rest.slice(at);
+    }
+    return [...pieces, rest];
+  };
+
+  const wrap = (text, width, font, most = 5) => {
     pen.font = font;
     const fits = (line) => pen.measureText(line).width <= width;
     const lines = [];
     let line = "";
-    for (let word of text.split(/\s+/).filter(Boolean)) {
+    for (const word of text.split(/\s+/).filter(Boolean)) {
       if (line && fits(`${line} ${word}`)) {
         line = `${line} ${word}`;
         continue;
       }
       if (line) lines.push(line);
-      while (!fits(word)) {
-        let cut = word.length - 1;
-        while (cut > 1 && !fits(word.slice(0, cut))) cut -= 1;
-        lines.push(word.slice(0, cut));
-        word = word.slice(cut);
-      }
-      line = word;
+      const pieces = cutWord(word, fits);
+      line = pieces.pop();
+      lines.push(...pieces);
     }
     if (line) lines.push(line);
-    if (lines.length <= MAX_LINES) return lines;
-    let last = lines[MAX_LINES - 1];
+    if (lines.length <= most) return lines;
+    let last = lines[most - 1];
     while (last && !fits(`${last}…`)) last = last.slice(0, -1);
-    return [...lines.slice(0, MAX_LINES - 1), `${last}…`];
+    return [...lines.slice(0, most - 1), `${last}…`];
   };
+
+  // The width that a text gets: the usual one, or that of its longest word up to WIDEST_NODE.
+  const widthFor = (text, usual, font) => Math.max(usual, Math.min(WIDEST_NODE, Math.ceil(widest(text.split(/\s+/), font)) + 1));
 
   const widest = (lines, font) => {
     pen.font = font;
@@ -88,25 +108,53 @@
     return { nodes, edges };
   };
 
-  const place = ({ nodes, edges }, font, smallFont) => {
+  const place = ({ nodes, edges }, font, smallFont, direction, nodeWidth) => {
     const graph = new dagre.graphlib.Graph({ multigraph: true });
-    graph.setGraph({ rankdir: "TB", nodesep: 18, ranksep: 28, marginx: 8, marginy: 8 });
+    graph.setGraph({ rankdir: direction, nodesep: 18, ranksep: 28, marginx: 8, marginy: 8 });
     graph.setDefaultEdgeLabel(() => ({}));
     const bold = (mark, plain) => (mark === "added" ? `600 ${plain}` : plain);
     for (const node of nodes) {
       const nodeFont = bold(node.mark, font);
-      const lines = wrap((MARK_SIGNS[node.mark] || "") + (SIGNS[node.kind] || "") + node.text, NODE_WIDTH - 2 * PADDING, nodeFont);
+      const text = (MARK_SIGNS[node.mark] || "") + (SIGNS[node.kind] || "") + node.text;
+      const lines = wrap(text, widthFor(text, nodeWidth - 2 * PADDING, nodeFont), nodeFont, MOST_LINES[nodeWidth]);
       const width = Math.max(90, Math.ceil(widest(lines, nodeFont)) + 2 * PADDING + 4);
       graph.setNode(node.id, { ...node, lines, width, height: lines.length * LINE + 2 * PADDING - 4 });
     }
     edges.forEach((edge, index) => {
       const labelFont = bold(edge.mark, smallFont);
-      const lines = wrap((MARK_SIGNS[edge.mark] || "") + edge.label, LABEL_WIDTH, labelFont);
+      const text = (MARK_SIGNS[edge.mark] || "") + edge.label;
+      const lines = wrap(text, widthFor(text, LABEL_WIDTH, labelFont), labelFont);
       const width = Math.ceil(widest(lines, labelFont)) + 10;
       graph.setEdge(edge.from, edge.to, { ...edge, lines, width, height: lines.length * 15 + 4, labelpos: "c" }, String(index));
     });
     dagre.layout(graph);
     return graph;
+  };
+
+  const fitOf = (view, { width, height }) => Math.min(1, (view.clientWidth - 2) / width, (mostHeight(view) - 2) / height);
+  // The height that the style allows, whatever the view holds yet.
+  const mostHeight = (view) => parseFloat(getComputedStyle(view).maxHeight) || Infinity;
+  // The scale to open at: all of it where that can be read, else the full width, else what can just be read.
+  const openingFit = (view, size) => {
+    const whole = fitOf(view, size);
+    return whole >= LEAST_FIT ? whole : Math.max(LEAST_FIT, Math.min(1, (view.clientWidth - 2) / size.width));
+  };
+
+  // Downward, as one expects a tree; with narrower nodes where that shows its whole width; from left to right where it
+  // is still too wide and fits better so.
+  const placeToFit = (parts, font, smallFont, view) => {
+    const widthFit = (graph) => (view.clientWidth - 2) / graph.graph().width;
+    const [usual, ...narrower] = NODE_WIDTHS;
+    let best = place(parts, font, smallFont, "TB", usual);
+    if (parts.nodes.length > TRIED_UP_TO) return best;
+    for (const width of narrower) {
+      if (widthFit(best) >= LEAST_FIT) return best;
+      const tried = place(parts, font, smallFont, "TB", width);
+      if (widthFit(tried) > widthFit(best)) best = tried;
+    }
+    if (widthFit(best) >= LEAST_FIT) return best;
+    const across = place(parts, font, smallFont, "LR", usual);
+    return widthFit(across) > 1.15 * widthFit(best) ? across : best;
   };
 
   // A smooth line through dagre's points: quadratic curves between their middles.
@@ -183,12 +231,15 @@
   // The next node in the direction of an arrow key; null where there is none.
   const neighbour = (graph, id, key) => {
     const here = graph.node(id);
-    if (key === "ArrowDown") return (graph.successors(id) || []).sort((a, b) => graph.node(a).x - graph.node(b).x)[0] || null;
-    if (key === "ArrowUp") return (graph.predecessors(id) || [])[0] || null;
-    const row = graph.nodes().filter((other) => Math.abs(graph.node(other).y - here.y) < 50 && other !== id);
-    const side = key === "ArrowRight" ? 1 : -1;
-    const ahead = row.filter((other) => (graph.node(other).x - here.x) * side > 0);
-    return ahead.sort((a, b) => (graph.node(a).x - graph.node(b).x) * side)[0] || null;
+    const isAcross = graph.graph().rankdir === "LR";
+    const [along, across] = isAcross ? ["x", "y"] : ["y", "x"];
+    const [onward, back, after] = isAcross ? ["ArrowRight", "ArrowLeft", "ArrowDown"] : ["ArrowDown", "ArrowUp", "ArrowRight"];
+    const inOrder = (ids, side = 1) => ids.sort((a, b) => (graph.node(a)[across] - graph.node(b)[across]) * side);
+    if (key === onward) return inOrder(graph.successors(id) || [])[0] || null;
+    if (key === back) return (graph.predecessors(id) || [])[0] || null;
+    const row = graph.nodes().filter((other) => Math.abs(graph.node(other)[along] - here[along]) < 50 && other !== id);
+    const side = key === after ? 1 : -1;
+    return inOrder(row.filter((other) => (graph.node(other)[across] - here[across]) * side > 0), side)[0] || null;
   };
 
   const addKeys = (svg, graph, root, choose) => {
@@ -225,22 +276,22 @@
     return shapes;
   };
 
-  const zoomButtons = (view, svg, size, first) => {
+  const zoomButtons = (view, svg, size, first, wanted) => {
     let scale = 1;
-    const apply = (wanted, keepCentre = true) => {
+    const apply = (asked, keepCentre = true) => {
       const ratio = (view.scrollLeft + view.clientWidth / 2) / Math.max(1, size.width * scale);
-      scale = Math.min(2.5, Math.max(0.25, wanted));
+      scale = Math.min(2.5, Math.max(0.1, asked));
       svg.setAttribute("width", size.width * scale);
       svg.setAttribute("height", size.height * scale);
+      svg.dataset.scale = scale;
       if (keepCentre) view.scrollLeft = ratio * size.width * scale - view.clientWidth / 2;
     };
-    const whole = () => (view.clientWidth - 2) / size.width;
     const bar = document.createElement("div");
     bar.className = "fp-graph-zoom";
     for (const [sign, words, act] of [
       ["−", "Smaller", () => apply(scale / 1.25)],
       ["+", "Larger", () => apply(scale * 1.25)],
-      ["Fit", "Fit the whole width", () => apply(Math.min(1, whole()))],
+      ["Fit", "Fit all of it", () => apply(fitOf(view, size))],
     ]) {
       const button = document.createElement("button");
       button.type = "button";
@@ -251,54 +302,85 @@
       button.addEventListener("click", act);
       bar.append(button);
     }
-    apply(Math.min(1, Math.max(LEAST_FIT, whole())), false);
+    apply(wanted || openingFit(view, size), false);
     view.scrollLeft = first.x * scale - view.clientWidth / 2;
+    view.scrollTop = first.y * scale - Math.min(view.clientHeight / 2, 120);
     return bar;
   };
 
-  // What is chosen here is marked in the outline, and the other way round.
-  const linkOutline = (host, shapes, choose) => {
+  // What is chosen here is marked in the outline, and the other way round. Its links go where they say.
+  const linkOutline = (host, choose) => {
     const outline = document.getElementById(host.dataset.outline);
-    if (!outline) return () => {};
+    if (!outline) return;
     outline.addEventListener("click", (event) => {
       const item = event.target.closest("[data-node]");
-      if (item && shapes.has(item.dataset.node)) choose(item.dataset.node);
+      if (item && !event.target.closest("a, button, summary")) choose(item.dataset.node, item);
     });
-    return (id) => {
-      for (const item of outline.querySelectorAll("[data-node]")) {
-        const isChosen = item.dataset.node === id;
-        item.classList.toggle("fp-chosen", isChosen);
-      }
-    };
   };
 
+  const markOutline = (host, id) => {
+    const outline = document.getElementById(host.dataset.outline);
+    if (!outline) return;
+    for (const item of outline.querySelectorAll("[data-node]")) item.classList.toggle("fp-chosen", item.dataset.node === id);
+  };
+
+  const drawings = new WeakMap(); // host -> {shapes, chosen, scale}
   let drawn = 0;
-  const show = (host) => {
-    host.replaceChildren();
-    const definition = readJson(host.dataset.definition);
-    if (!definition || !definition.nodes || !definition.nodes.length) return;
-    const family = getComputedStyle(host).fontFamily;
-    const marks = readJson(host.dataset.marks) || {};
-    const graph = place(collect(definition, marks), `13px ${family}`, `12px ${family}`);
-    drawn += 1;
-    const svg = drawAll(graph, host.dataset.label || "Graph of the flow", `fp-arrow-${drawn}`);
-    const view = document.createElement("div");
-    view.className = "fp-graph-view";
-    view.append(svg);
-    host.append(view);
-    host.prepend(zoomButtons(view, svg, graph.graph(), graph.node((marks.addedNodes || [])[0] || definition.root)));
-    const choose = (id) => {
-      for (const [other, shape] of shapes) {
+
+  const select = (host, id) => {
+    const drawing = drawings.get(host);
+    if (drawing) {
+      drawing.chosen = id;
+      for (const [other, shape] of drawing.shapes) {
         shape.classList.toggle("fp-chosen", other === id);
         shape.setAttribute("aria-pressed", String(other === id));
       }
-      mark(id);
-      host.dispatchEvent(new CustomEvent("flowpilot:node", { detail: { id }, bubbles: true }));
-    };
-    const shapes = addKeys(svg, graph, definition.root, choose);
-    const mark = linkOutline(host, shapes, choose);
+    }
+    markOutline(host, id);
   };
 
-  window.flowpilotGraph = { show };
-  for (const host of document.querySelectorAll(".fp-graph[data-definition]")) show(host);
+  const choose = (host, id, node) => {
+    select(host, id);
+    host.dispatchEvent(new CustomEvent("flowpilot:node", { detail: { id, node }, bubbles: true }));
+  };
+
+  const draw = (host, definition, marks, scale) => {
+    host.replaceChildren();
+    if (!definition || !definition.nodes || !definition.nodes.length) return;
+    const family = getComputedStyle(host).fontFamily;
+    const view = document.createElement("div");
+    view.className = "fp-graph-view";
+    host.append(view);
+    const graph = placeToFit(collect(definition, marks), `13px ${family}`, `12px ${family}`, view);
+    drawn += 1;
+    const svg = drawAll(graph, host.dataset.label || "Graph of the flow", `fp-arrow-${drawn}`);
+    view.append(svg);
+    const first = graph.node((marks.addedNodes || [])[0]) || graph.node(definition.root);
+    host.prepend(zoomButtons(view, svg, graph.graph(), first, scale));
+    const shapes = addKeys(svg, graph, definition.root, (id) => choose(host, id, shapes.get(id)));
+    drawings.set(host, { shapes, chosen: null });
+  };
+
+  const redraw = (host, definition, marks = {}) => {
+    const chosen = drawings.get(host) ? drawings.get(host).chosen : null;
+    const svg = host.querySelector("svg[data-scale]");
+    draw(host, definition, marks, svg ? Number(svg.dataset.scale) : 0);
+    if (chosen) select(host, chosen);
+  };
+
+  const show = (host) => draw(host, readJson(host.dataset.definition), readJson(host.dataset.marks) || {});
+
+  window.flowpilotGraph = { show, redraw, select };
+  for (const host of document.querySelectorAll(".fp-graph[data-definition]")) {
+    linkOutline(host, (id, item) => choose(host, id, item));
+    if (host.dataset.lazy === undefined || host.clientWidth) show(host);
+    else {
+      const waiting = new ResizeObserver(() => {
+        if (!host.clientWidth) return;
+        waiting.disconnect();
+        show(host);
+      });
+      waiting.observe(host);
+    }
+  }
 }

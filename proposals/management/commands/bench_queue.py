@@ -1,0 +1,161 @@
+"""`manage.py bench_queue`: server time of the review queue in a large account, beside an empty list of the same run."""
+
+import statistics
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from flowpilot.accounts.models import Account, User
+from flowpilot.accounts.roles import Role
+from flowpilot.accounts.services import membership_create
+from proposals.impact import impacts_refresh
+from proposals.management import scratch
+from proposals.models import FlowProposal
+
+SLUG, NAME = "bench-queue", "Scratch account of bench_queue"
+EMPTY_SLUG = "bench-queue-empty"
+MOST_RATIO = 3.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Fill a scratch account of the connected database with proposals, time the queue's pages, and remove it again. "
+        "Fails where a page takes more than three times what an empty admin list takes."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--proposals", type=int, default=200_000)
+        parser.add_argument("--pending", type=int, default=50_000)
+        parser.add_argument("--rounds", type=int, default=30)
+        parser.add_argument("--yes", action="store_true", help="write into the connected database without asking")
+        parser.add_argument("--keep", action="store_true", help="leave the scratch account for a look at it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 < options["pending"] <= options["proposals"] or options["rounds"] < 1:
+            raise CommandError("--pending is at least 1 and at most --proposals; --rounds at least 1")
+        if not options["yes"]:
+            name = connection.settings_dict["NAME"]
+            raise CommandError(f"this writes {options['proposals']:,} proposals into {name}; say --yes if it may")
+        for slug in (SLUG, EMPTY_SLUG):
+            self._remove(slug)
+        try:
+            self._run(options)
+        finally:
+            if not options["keep"]:
+                for slug in (SLUG, EMPTY_SLUG):
+                    self._remove(slug)
+
+    def _remove(self, slug: str) -> None:
+        """Remove what a run left; never an account that happens to have the same name."""
+        account = Account.objects.filter(slug=slug).first()
+        if account is None:
+            return
+        if account.name != NAME:
+            raise CommandError(f"there is an account {slug} that is not of this command's making: nothing was done")
+        scratch.account_remove(account)
+
+    def _run(self, options: dict[str, Any]) -> None:
+        started = time.perf_counter()
+        full, empty = self._reviewer(SLUG), self._reviewer(EMPTY_SLUG)
+        account_id = full.active_memberships[0].account_id
+        scratch.queue_fill(account_id, full.pk, proposals=options["proposals"], pending=options["pending"])
+        self.stdout.write(
+            f"{options['proposals']:,} proposals, {options['pending']:,} pending, filled in "
+            f"{time.perf_counter() - started:.0f} s"
+        )
+        scratch.vacuum()
+        started = time.perf_counter()
+        changed = impacts_refresh(account_id)
+        again = time.perf_counter()
+        assert impacts_refresh(account_id) == 0  # noqa: S101  # the second run finds nothing to change
+        self.stdout.write(
+            f"impact of {changed:,} counted in {again - started:.1f} s, again in {time.perf_counter() - again:.1f} s"
+        )
+        scratch.vacuum()
+        self._measure(full, empty, account_id, options["rounds"])
+
+    def _reviewer(self, slug: str) -> User:
+        account = Account.objects.create(slug=slug, name=NAME)
+        return membership_create(
+            actor=None, account=account, email=f"reviewer@{slug}.invalid", role=Role.TEAM_ADMIN
+        ).user
+
+    def _measure(self, full: User, empty: User, account_id: int, rounds: int) -> None:
+        baseline = ("an empty admin list", _client(empty), reverse("admin:ai_sessions_aisession_changelist"))
+        client, queue = _client(full), reverse("admin:proposals_flowproposal_changelist")
+        cases = [baseline, *((name, client, f"{queue}?{query}") for name, query in _queries(account_id).items())]
+        times: dict[str, list[float]] = {name: [] for name, _, _ in cases}
+        queries = {name: _queries_of(browser, url) for name, browser, url in cases}
+        # Turn by turn, so that what else the machine does falls on all alike.
+        for _ in range(rounds):
+            for name, browser, url in cases:
+                times[name].append(_seconds(browser, url))
+        self._report(times, queries, baseline[0])
+
+    def _report(self, times: dict[str, list[float]], queries: dict[str, int], baseline: str) -> None:
+        base = statistics.median(times[baseline])
+        self.stdout.write(f"{'page':<26} {'median ms':>9} {'p95 ms':>8} {'ratio':>6} {'queries':>8}")
+        slow = []
+        for name, seconds in times.items():
+            median, p95 = statistics.median(seconds), sorted(seconds)[int(0.95 * (len(seconds) - 1))]
+            self.stdout.write(
+                f"{name:<26} {median * 1000:>9.1f} {p95 * 1000:>8.1f} {median / base:>6.2f} {queries[name]:>8}"
+            )
+            if median / base > MOST_RATIO:
+                slow.append(name)
+        if slow:
+            raise CommandError(f"slower than {MOST_RATIO:g} times an empty list: {', '.join(slow)}")
+
+
+def _queries(account_id: int) -> dict[str, str]:
+    middle = FlowProposal.objects.filter(account=account_id, status="pending").order_by("-impact", "-id")
+    at = middle.values_list("pk", flat=True)[middle.count() // 2]
+    return {
+        "default": "",
+        "waiting longest first": "order=waiting",
+        "page in the middle": f"after={at}",
+        "last page": "last=1",
+        "filtered by type": "proposal_type=enhancement",
+        "filtered by tier, domain": "tier=guided&problem_domain=networking",
+        "filtered, waiting 7 days": "waiting_days=7",
+        "searched, a common word": "search=printer",
+        "searched, a word begun": "search=prin",
+        "searched, two words": "search=outlook+password",
+        "searched, a rare word": "search=code77",
+        "searched, a session's id": "search=BENCH-00077",
+        "searched, no such word": "search=xyzzy",
+        "mine": "tab=mine",
+        "parked": "tab=parked",
+        "decided": "tab=decided",
+        "decided, last page": "tab=decided&last=1",
+        "decided, searched": "tab=decided&search=printer",
+    }
+
+
+def _client(user: User) -> Client:
+    browser = Client(SERVER_NAME=settings.ALLOWED_HOSTS[0].lstrip(".*") or "localhost")
+    browser.force_login(user)
+    return browser
+
+
+def _seconds(browser: Client, url: str) -> float:
+    started = time.perf_counter()
+    response = browser.get(url, secure=settings.SECURE_SSL_REDIRECT)
+    seconds = time.perf_counter() - started
+    if response.status_code != 200:
+        raise CommandError(f"{url} answered {response.status_code}")
+    return seconds
+
+
+def _queries_of(browser: Client, url: str) -> int:
+    _seconds(browser, url)  # what is kept for a while is kept from here on
+    with CaptureQueriesContext(connection) as captured:
+        _seconds(browser, url)
+    return len(captured)
