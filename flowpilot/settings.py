@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
 
@@ -144,6 +145,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 300},
     },
     "refresh-impacts": {"task": "proposals.tasks.refresh_impacts", "schedule": timedelta(days=1)},
+    "send-digests": {
+        "task": "proposals.tasks.send_digests",
+        "schedule": crontab(minute=5),
+        "options": {"expires": 3000},
+    },
     "tend-queues": {
         "task": "proposals.tasks.tend_queues",
         "schedule": timedelta(hours=1),
@@ -211,6 +217,15 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = env.bool("PLAIN_STATIC", default=DEBUG)
+
+# --- Mail -------------------------------------------------------------------------------------------------------------
+
+# Without a server mail goes to the worker's log.
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="FlowPilot <flowpilot@localhost>")
+# What links in mail begin with.
+SITE_URL = env.str("SITE_URL", default=f"http://localhost:{env.str('PORT', default='8000')}").rstrip("/")
 
 # --- API --------------------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,21 @@ class DecisionSerializer(serializers.Serializer):
     notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
 
 
+class DismissSerializer(DecisionSerializer):
+    scope = serializers.ChoiceField(
+        choices=FlowProposal.DismissScope.choices,
+        default=FlowProposal.DismissScope.CHANGE,
+        help_text="change: other proposals of the topic may come up; topic: none does.",
+    )
+    wake_at = serializers.DateTimeField(required=False, allow_null=True, help_text="When it comes back.")
+    wake_sessions = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=100_000, help_text="Or after so many new sessions…"
+    )
+    wake_clients = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=100_000, help_text="…of so many clients."
+    )
+
+
 class RejectSerializer(DecisionSerializer):
     notes = serializers.CharField(max_length=10_000, help_text="Why.")
 
@@ -86,12 +101,10 @@ class FlowProposalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
     def publish(self, request: Request, pk: str) -> Response:
         return self._decide(proposal_publish, PublishSerializer)
 
-    @extend_schema(
-        summary="Dismiss", description="Park it: not wrong, not now.", request=DecisionSerializer, **DECISION
-    )
+    @extend_schema(summary="Dismiss", description="Park it: not wrong, not now.", request=DismissSerializer, **DECISION)
     @action(detail=True, methods=["post"])
     def dismiss(self, request: Request, pk: str) -> Response:
-        return self._decide(proposal_dismiss, DecisionSerializer)
+        return self._decide(proposal_dismiss, DismissSerializer)
 
     @extend_schema(summary="Reject", description="Refuse it for its quality.", request=RejectSerializer, **DECISION)
     @action(detail=True, methods=["post"])

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Account
 from proposals.analysis.run import analyze_account
+from proposals.digests import digest_send, digests_due
 from proposals.health import accounts_with_new_versions, versions_watch
 from proposals.impact import account_impacts_refresh, accounts_with_pending
 from proposals.replays import replay_report_run
@@ -20,6 +21,8 @@ __all__ = [
     "refresh_account_impacts",
     "refresh_impacts",
     "replay_report_run",
+    "send_digest",
+    "send_digests",
     "tend_account_queue",
     "tend_queues",
     "watch_account_versions",
@@ -82,6 +85,21 @@ def tend_queues() -> int:
 def tend_account_queue(account_id: int) -> None:
     """Wake and expire what is due in one account; while analysis is at work there, this does nothing."""
     queue_tend(account_id)
+
+
+@shared_task
+def send_digests() -> int:
+    """Every hour: one task for each reviewer to whom a digest of notices is due; gives how many."""
+    due = [wanted.pk for wanted in digests_due(timezone.now())]
+    for settings_id in due:
+        send_digest.delay(settings_id)
+    return len(due)
+
+
+@shared_task
+def send_digest(settings_id: int) -> None:
+    """Send one reviewer's digest, if it is still due."""
+    digest_send(settings_id=settings_id, now=timezone.now())
 
 
 @shared_task

@@ -99,8 +99,10 @@ class NoticeSettings(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notice_settings")
     email_digest = models.CharField(max_length=10, choices=Frequency, default=Frequency.OFF)
     new_proposals = models.BooleanField(default=True, verbose_name="new since my last visit")
-    waiting_longest = models.BooleanField(default=True, verbose_name="waiting longest")
+    waiting_longest = models.BooleanField(default=True, verbose_name="waiting too long")
     forgotten_claims = models.BooleanField(default=True, verbose_name="claimed by me and forgotten")
+    # The last look at the queue, and the end of the visit before: what came after that is new.
+    queue_looked_at = models.DateTimeField(null=True, blank=True, editable=False)
     queue_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     digest_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -156,6 +156,7 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "set-up": "/admin/",
         "queue": proposals,
         "empty queue": f"{proposals}?status=rejected",
+        "notices": f"{proposals}notices/",
         "new flow": f"{proposals}{new_flow.pk}/change/",
         "change": f"{proposals}{change.pk}/change/",
         "editor": f"{proposals}{change.pk}/edit/",

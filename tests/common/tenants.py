@@ -70,6 +70,7 @@ ADMIN_OF_ROW = {
 ADMIN_OF_SITE = {
     "index": EVERYONE,
     "flows_flow_import": REVIEWERS,
+    "proposals_flowproposal_notices": REVIEWERS,
     "proposals_flowproposal_views": None,
     "proposals_flowproposal_view": None,
     "password_change": EVERYONE,

@@ -37,12 +37,12 @@ def add_rows(cast: Cast, start: int, stop: int) -> None:
 
 
 # Three of each are the log-in (session, user, memberships); a filter that offers teams, clients or flows takes one,
-# and so does each of the queue's tabs.
+# and so does each of the queue's tabs, and each kind of notice above it.
 LISTS = {
     "/admin/ai_sessions/aisession/": 10,
     "/admin/ai_sessions/client/": 6,
     "/admin/flows/flow/": 9,
-    "/admin/proposals/flowproposal/": 12,
+    "/admin/proposals/flowproposal/": 15,
     "/admin/proposals/sessionanalysis/": 6,
     "/admin/accounts/membership/": 7,
     "/admin/accounts/user/": 6,

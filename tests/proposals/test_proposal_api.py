@@ -65,6 +65,17 @@ class TestDeciding:
         told = api(cast.alice).post(url(second, "reject"), {"revision": 1, "notes": "too vague"})
         assert (told.data["status"], told.data["reviewer_notes"]) == ("rejected", "too vague")
 
+    def test_a_dismissal_takes_a_scope_and_a_wake_condition(self, cast: Cast, api: Any) -> None:
+        proposal = make_proposal(cast.account)
+        how = {"revision": 1, "scope": "topic", "wake_sessions": 5, "wake_clients": 2}
+        assert api(cast.alice).post(url(proposal, "dismiss"), how).status_code == 200
+        proposal.refresh_from_db()
+        assert (proposal.dismiss_scope, proposal.wake_sessions, proposal.wake_clients) == ("topic", 5, 2)
+        late = {"revision": 1, "wake_at": "2020-01-01T00:00:00Z"}
+        told = api(cast.alice).post(url(make_proposal(cast.account), "dismiss"), late)
+        assert (told.status_code, told.data["code"]) == (400, "invalid")
+        assert "wake_at" in told.data["details"]
+
     def test_an_invalid_definition_is_told_with_pointers(self, cast: Cast, api: Any) -> None:
         proposal = make_proposal(cast.account)
         broken = {**definition(), "root": "nowhere"}

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.templatetags.static import static
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -38,6 +39,12 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="leave the scratch account for a look at it")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            static("admin/css/base.css")
+        except ValueError as error:
+            raise CommandError(
+                "run collectstatic first, or set PLAIN_STATIC=1: pages need their static files"
+            ) from error
         if not 0 < options["pending"] <= options["proposals"] or options["rounds"] < 1:
             raise CommandError("--pending is at least 1 and at most --proposals; --rounds at least 1")
         if not options["yes"]:
