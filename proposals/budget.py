@@ -71,7 +71,7 @@ def share_of(impacts: Sequence[float], total: float) -> float | None:
 
 def waiting_impact(user: Any) -> float:
     """The impact of all that the viewer has pending; kept for a minute, for it takes a walk through the whole index."""
-    key = f"queue:impact:{_scope(user)}"
+    key = f"queue:impact:{scope_key(user)}"
     total = cache.get(key)
     if total is None:
         pending = FlowProposal.objects.for_user(user).filter(status=FlowProposal.Status.PENDING)
@@ -105,6 +105,7 @@ def _minutes(count: int, each: float) -> int:
     return max(1, round(count * each)) if count else 0
 
 
-def _scope(user: Any) -> str:
+def scope_key(user: Any) -> str:
+    """Whose rows a figure is kept of: two users with one scope share it."""
     grants = user.tenant_grants("proposals.view_flowproposal")
     return "all" if grants is None else ",".join(f"{account}.{team or ''}" for account, team in sorted(grants, key=str))

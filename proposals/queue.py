@@ -59,6 +59,14 @@ def count_capped(rows: QuerySet[M]) -> Count:
     return Count(rows.order_by()[:COUNTED].count())
 
 
+def narrowed(rows: QuerySet[M]) -> tuple[QuerySet[M], Count]:
+    """The same rows and their count; where they are fewer than a thousand they are named by their ids from here on, so
+    that whatever is asked of them next does not look for them again."""
+    found = list(rows.order_by().values_list("pk", flat=True)[:COUNTED])
+    count = Count(len(found))
+    return (rows if count.is_capped else rows.model._default_manager.filter(pk__in=found)), count
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order of the queue; the id parts rows that are equal."""
@@ -103,16 +111,26 @@ def page_of(
     before: tuple[Any, int] | None = None,
     last: bool = False,
 ) -> Page:
-    """The first page, or that after or before a place, or the last. Reads one row more than it gives."""
+    """The first page, or that after or before a place, or the last. Looks for one row more than it gives."""
     if last:
-        found = list(order.sort(rows, backward=True)[: size + 1])
-        return Page(found[:size][::-1], len(found) > size, False)
+        found = _ids(order.sort(rows, backward=True), size)
+        return Page(_rows(rows, found[:size][::-1]), len(found) > size, False)
     if before is not None:
-        found = list(order.beyond(rows, before, backward=True)[: size + 1])
+        found = _ids(order.beyond(rows, before, backward=True), size)
         if len(found) > size:
-            return Page(found[:size][::-1], True, True)
+            return Page(_rows(rows, found[:size][::-1]), True, True)
         # Fewer than a page come before: that is the beginning.
         after = None
-    chosen = order.sort(rows) if after is None else order.beyond(rows, after)
-    found = list(chosen[: size + 1])
-    return Page(found[:size], after is not None, len(found) > size)
+    found = _ids(order.sort(rows) if after is None else order.beyond(rows, after), size)
+    return Page(_rows(rows, found[:size]), after is not None, len(found) > size)
+
+
+def _ids(ordered: QuerySet[Any], size: int) -> list[int]:
+    """Ids only: joined with other tables, PostgreSQL would sort all that come after a place before it takes a page."""
+    return list(ordered.select_related(None).values_list("pk", flat=True)[: size + 1])
+
+
+def _rows(rows: QuerySet[Any], ids: list[int]) -> list[Any]:
+    by_id = rows.order_by().in_bulk(ids)
+    # One that was decided between the two questions is left out.
+    return [by_id[pk] for pk in ids if pk in by_id]

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.views.main import ChangeList
+from django.core.cache import cache
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
@@ -29,6 +30,7 @@ from proposals.queue import (
     Page,
     Tab,
     count_capped,
+    narrowed,
     page_of,
     tab_q,
 )
@@ -110,8 +112,9 @@ class QueueList(ChangeList):
         # What cannot be read narrows nothing, so nothing is shown: a bulk decision must not reach more than was meant.
         rows = filters.qs if self.form.is_valid() else self.root_queryset.none()
         related: Any = self.list_select_related
-        self.filtered: QuerySet[FlowProposal] = rows
-        return self.order.sort(rows.select_related(*related).defer(*HEAVY))
+        # A whole tab is counted by its index; only what was searched for is worth keeping.
+        self.filtered, self.count = narrowed(rows) if self.has_active_filters else (rows, count_capped(rows))
+        return self.order.sort(self.filtered.select_related(*related).defer(*HEAVY))
 
     def _order(self, given: QueryDict) -> Order:
         if self.tab in (Tab.PARKED, Tab.DECIDED):
@@ -119,7 +122,6 @@ class QueueList(ChangeList):
         return ORDERS.get(given.get("order", ""), IMPACT)
 
     def get_results(self, request: HttpRequest) -> None:
-        self.count = count_capped(self.filtered)
         page = self._page(request.GET)
         self.result_list: Any = page.rows
         self.page = page
@@ -250,10 +252,18 @@ class QueueList(ChangeList):
 
     @property
     def domains(self) -> list[str]:
-        """Domains to choose from: those of the first thousand of the tab."""
-        first = self.root_queryset.filter(tab_q(self.tab, self.request.user)).order_by("-impact", "-id")
-        names = FlowProposal.objects.filter(pk__in=first.values("pk")[:1000]).exclude(problem_domain="")
-        return list(names.order_by("problem_domain").values_list("problem_domain", flat=True).distinct()[:100])
+        """Domains to choose from: those of the first thousand of the tab. Kept for a minute, as the budget's total."""
+        user = self.request.user
+        whose = user.pk if self.tab == Tab.MINE else budget.scope_key(user)
+        key = f"queue:domains:{self.tab}:{self.order.name}:{whose}"
+        names: list[str] | None = cache.get(key)
+        if names is None:
+            first = self.order.sort(self.root_queryset.filter(tab_q(self.tab, self.request.user)))
+            named = FlowProposal.objects.filter(pk__in=first.values("pk")[:1000]).exclude(problem_domain="")
+            found = named.order_by("problem_domain").values_list("problem_domain", flat=True)
+            names = list(found.distinct()[:100])
+            cache.set(key, names, budget.KEEP_TOTAL_S)
+        return names
 
     @property
     def teams(self) -> list[str]:

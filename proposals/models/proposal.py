@@ -151,6 +151,11 @@ class FlowProposal(TenantModel):
                 name="proposal_wakes_at",
                 condition=Q(status="dismissed", wake_at__isnull=False),
             ),
+            models.Index(
+                fields=["account", "problem_domain", "confidence_score"],
+                name="proposal_domain",
+                condition=Q(status="pending"),
+            ),
             models.Index(fields=["account", "evidence_at"], name="proposal_expiry", condition=Q(status="pending")),
             models.Index(fields=["claimed_by"], name="proposal_claimed", condition=Q(status="pending")),
             GinIndex(fields=["search"], name="proposal_search"),
