@@ -2,7 +2,8 @@
 
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from proposals.mining.engine import mine_topic
@@ -12,15 +13,17 @@ from proposals.mining.replay import FlowReader, Replay
 FOLDS = 10  # up to so many sessions, each is left out alone
 EXPLAINED = 0.5  # share of a session's steps that a flow must know
 MOST_REPLAYED = 400  # sessions replayed at most; the bound is narrow long before
+OUTCOMES = 3  # of a replay: the right end, another one, or none
+HABIT = 0.1  # correlation assumed among one technician's sessions: with it no number of them counts as more than ten
 Z_95 = 1.645  # 95 % of a normal distribution lie above -1.645: nothing is claimed from above, so one tail holds all 5 %
 
 ReaderWithout = Callable[[frozenset[str]], FlowReader | None]
 
 
-def wilson_lower(successes: int, n: int, z: float = Z_95) -> float:
+def wilson_lower(successes: float, n: float, z: float = Z_95) -> float:
     """One-sided lower bound (95 %) of the Wilson score interval of a proportion, in 0..1.
 
-    0 for n = 0. Raises ValueError unless 0 <= successes <= n. Formula: Wilson 1927, J. Am. Stat. Assoc. 22, 209-212;
+    0 for n = 0; the counts may be weighted. Raises ValueError unless 0 <= successes <= n. Formula: Wilson 1927, J. Am. Stat. Assoc. 22, 209-212;
     one-sided with z of one tail: Cai 2005, J. Stat. Plan. Inference 131, 63-88.
     """
     if not 0 <= successes <= n:
@@ -36,30 +39,49 @@ def wilson_lower(successes: int, n: int, z: float = Z_95) -> float:
 class Confidence:
     """Of `tried` sessions, each replayed through a flow mined without it, `successes` ended as they did.
 
-    Raises ValueError unless 0 <= successes <= tried.
+    `independent` holds the same two numbers, worked out as if all sessions had come from different technicians.
     """
 
-    successes: int
-    tried: int
+    successes: int = 0
+    tried: int = 0
+    independent: tuple[float, float] = (0.0, 0.0)
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.successes <= self.tried:
-            raise ValueError(f"successes must lie in 0..{self.tried}, got {self.successes}")
+    @classmethod
+    def of(cls, outcomes: Iterable[tuple[str | None, bool]]) -> "Confidence":
+        """Of the technician (None: nobody knows who) and the success of each session that was tried."""
+        by_technician: dict[object, list[bool]] = defaultdict(list)
+        for number, (technician, success) in enumerate(outcomes):
+            by_technician[technician or number].append(success)
+        weights = {key: 1 / (1 + HABIT * (len(tries) - 1)) for key, tries in by_technician.items()}
+        return cls(
+            sum(map(sum, by_technician.values())),
+            sum(map(len, by_technician.values())),
+            (
+                sum(weights[key] * sum(tries) for key, tries in by_technician.items()),
+                sum(weights[key] * len(tries) for key, tries in by_technician.items()),
+            ),
+        )
 
     @property
     def bound(self) -> float:
-        """What the success is at least, with 95 % certainty; in 0..1, 0 if nothing was tried."""
-        return wilson_lower(self.successes, self.tried)
+        """What the success is at least, with 95 % certainty; in 0..1, 0 if nothing was tried.
+
+        Sessions of one technician resemble each other: each counts 1 / (1 + HABIT * (m - 1)) where there are m of them,
+        so that one's habit does not look like what ten have found (design effect; Kish 1965, Survey Sampling; for the
+        interval Dean and Pagano 2015, J. Surv. Stat. Methodol. 3, 484-503).
+        """
+        return wilson_lower(*self.independent)
 
     @property
     def expected(self) -> float:
         """Probability that a new session succeeds, in 0..1; 0 if nothing was tried.
 
-        Laplace's rule of succession (1774): the mean of a success that before could as well be any. Two tries that
-        succeed promise 0.75, not 1, also because the tries of a k-fold share their sessions and so are fewer than they
-        seem (Bengio and Grandvalet 2004, J. Mach. Learn. Res. 5, 1089-1105).
+        A session ends as it did, ends otherwise, or leaves the flow: three outcomes, each of which could before as well
+        be any. The rule of succession for them (Laplace 1774, Lidstone 1920, Trans. Fac. Actuaries 8, 182-192) keeps
+        few tries from promising all or nothing: two that succeed promise 0.6. The tries of a k-fold share their sessions,
+        so they are fewer than they seem (Bengio and Grandvalet 2004, J. Mach. Learn. Res. 5, 1089-1105).
         """
-        return (self.successes + 1) / (self.tried + 2) if self.tried else 0.0
+        return (self.successes + 1) / (self.tried + OUTCOMES) if self.tried else 0.0
 
 
 def flow_confidence(records: Sequence[Record]) -> Confidence:
@@ -81,14 +103,14 @@ def held_out_confidence(records: Sequence[Record], reader_without: ReaderWithout
     # By a hash, so that neither the order of the sessions nor a habit of their numbers decides who shares a fold;
     # dealt out in turn, so that folds are of one size and few sessions are left out one by one.
     dealt = sorted(_spread(records), key=lambda record: (zlib.crc32(record.key.encode()), record.key))
-    succeeded = tried = 0
+    outcomes: list[tuple[str | None, bool]] = []
     for first in range(min(FOLDS, len(dealt))):
         held = dealt[first::FOLDS]
         reader = reader_without(frozenset(record.key for record in held))
         if reader is not None:
-            succeeded += count_replayed_well(reader, held)
-            tried += len(held)
-    return Confidence(succeeded, tried)
+            technicians = [record.technician for record in held]
+            outcomes += zip(technicians, replayed_well(reader, held), strict=True)
+    return Confidence.of(outcomes)
 
 
 def replays_well(reader: FlowReader, record: Record) -> bool:
@@ -96,9 +118,9 @@ def replays_well(reader: FlowReader, record: Record) -> bool:
     return _ends_alike(record, reader.replay(record))
 
 
-def count_replayed_well(reader: FlowReader, records: Sequence[Record]) -> int:
-    """How many of the records' sessions replay well; many at once are much quicker than one by one."""
-    return sum(map(_ends_alike, records, reader.replay_many(records)))
+def replayed_well(reader: FlowReader, records: Sequence[Record]) -> list[bool]:
+    """`replays_well` of each record; many at once are much quicker than one by one."""
+    return list(map(_ends_alike, records, reader.replay_many(records)))
 
 
 def _ends_alike(record: Record, replay: Replay) -> bool:

@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 T = TypeVar("T")
 
 MAX_CHARS = 5000  # a longer text costs time and adds nothing
+KEPT_TEXTS = 8_192  # stages look at the same texts again and again
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _SUFFIX = re.compile(r"(?:ingly|edly|ings|ing|ies|ied|ed|es|s|ly|er|ers|ation|ations|tion|ment)$")
@@ -157,17 +158,22 @@ def stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Lower-case words in order."""
-    return _WORD.findall(text[:MAX_CHARS].lower().replace("\u2019", "'"))
+    return list(_words(text))
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text[:MAX_CHARS].lower().replace("\u2019", "'")))
 
 
 def stems(text: str) -> list[str]:
     """Stems of the words that are not mere glue."""
-    return [stem(word) for word in words(text) if word not in STOP_WORDS and "'" not in word]
+    return [stem(word) for word in _words(text) if word not in STOP_WORDS and "'" not in word]
 
 
 def all_stems(text: str) -> list[str]:
     """Stems of all words, glue included: an answer may hold nothing else."""
-    return [stem(word) for word in words(text)]
+    return [stem(word) for word in _words(text)]
 
 
 def word_features(text: str) -> list[str]:
@@ -178,14 +184,16 @@ def word_features(text: str) -> list[str]:
 
 def piece_features(text: str) -> list[str]:
     """Character pieces of 3 and 4 letters within words: near spellings look alike."""
-    pieces: list[str] = []
-    for word in words(text):
-        padded = f" {word} "
-        for size in (3, 4):
-            pieces.extend(padded[i : i + size] for i in range(max(1, len(padded) - size + 1)))
-    return pieces
+    return [piece for word in _words(text) for piece in _pieces(word)]
 
 
+@lru_cache(maxsize=KEPT_TEXTS)
+def _pieces(word: str) -> tuple[str, ...]:
+    padded = f" {word} "
+    return tuple(padded[i : i + size] for size in (3, 4) for i in range(max(1, len(padded) - size + 1)))
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
 def negations(text: str) -> int:
     """How many negations a text holds."""
     return len(_NEGATION.findall(text[:MAX_CHARS]))

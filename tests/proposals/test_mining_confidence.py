@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 
 from flowpilot.sample.generate import generate_sessions
 from proposals.mining import Confidence, FlowReader, Record, flow_confidence, wilson_lower
-from proposals.mining.confidence import count_replayed_well, held_out_confidence, replays_well
+from proposals.mining.confidence import held_out_confidence, replayed_well, replays_well
 from tests.proposals.mining_cases import action, mined, network_talks, question, structured, structured_vpn
 
 
@@ -42,26 +42,57 @@ def test_more_successes_than_tries_is_an_error() -> None:
         wilson_lower(4, 3)
 
 
-@pytest.mark.parametrize(("successes", "tried"), [(4, 3), (-1, 3), (0, -1)])
-def test_a_confidence_of_more_successes_than_tries_is_an_error(successes: int, tried: int) -> None:
-    with pytest.raises(ValueError, match=rf"0\.\.{tried}, got {successes}"):
-        Confidence(successes, tried)
+def tried(successes: int, count: int, technician: str | None = None) -> list[tuple[str | None, bool]]:
+    return [(technician, place < successes) for place in range(count)]
 
 
 def test_a_confidence_of_nothing_tried_promises_nothing() -> None:
-    assert (Confidence(0, 0).bound, Confidence(0, 0).expected) == (0, 0)
+    assert (Confidence.of([]).bound, Confidence.of([]).expected) == (0, 0)
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_bound_lies_below_what_is_expected(case: tuple[int, int]) -> None:
-    confidence = Confidence(*case)
-    assert confidence.bound == wilson_lower(*case)
+    confidence = Confidence.of(tried(*case))
+    assert (confidence.successes, confidence.tried) == case
+    assert confidence.bound == pytest.approx(wilson_lower(*case))
     assert confidence.bound < confidence.expected < 1
+
+
+class TestTechnicians:
+    def test_ten_sessions_of_one_are_not_those_of_ten(self) -> None:
+        ten = Confidence.of([(f"tech{n}@northwind.example", True) for n in range(10)])
+        one = Confidence.of(tried(10, 10, "bob@northwind.example"))
+        assert (one.successes, one.tried, one.expected) == (ten.successes, ten.tried, ten.expected)
+        assert ten.bound == pytest.approx(wilson_lower(10, 10))
+        assert Confidence.of(tried(5, 5)).bound < one.bound < Confidence.of(tried(6, 6)).bound
+
+    def test_one_alone_never_makes_it_guided_and_two_may(self) -> None:
+        assert Confidence.of(tried(5_000, 5_000, "bob@northwind.example")).bound < 0.8
+        two = [*tried(30, 30, "bob@northwind.example"), *tried(30, 30, "dana@northwind.example")]
+        assert Confidence.of(two).bound >= 0.8
+
+    def test_the_habit_of_one_does_not_outvote_the_others(self) -> None:
+        others = [(f"tech{n}@northwind.example", n < 5) for n in range(10)]
+        habit = Confidence.of([*tried(40, 40, "bob@northwind.example"), *others])
+        assert habit.bound < Confidence.of(tried(45, 50)).bound
+        assert habit.independent == pytest.approx((40 / 4.9 + 5, 40 / 4.9 + 10))
+
+    def test_another_session_that_agrees_never_lowers_it(self) -> None:
+        bounds = [
+            Confidence.of([*tried(count, count, "bob@northwind.example"), *tried(3, 4)]).bound for count in range(1, 60)
+        ]
+        assert bounds == sorted(bounds)
+
+    def test_topics_worked_by_one_are_trusted_less(self) -> None:
+        records = [replace(record, technician=f"tech{n % 12}@northwind.example") for n, record in enumerate(alike(24))]
+        same = [replace(record, technician="bob@northwind.example") for record in records]
+        assert flow_confidence(same).expected == flow_confidence(records).expected
+        assert flow_confidence(same).bound < flow_confidence(records).bound
 
 
 def test_one_session_is_discovery_and_many_alike_are_not() -> None:
     records = network_talks(30)
-    assert flow_confidence([]) == Confidence(0, 0)
+    assert flow_confidence([]) == Confidence()
     assert flow_confidence(records[:1]).bound < 0.4
     assert flow_confidence(records[:6]).bound < flow_confidence(records).bound
     assert flow_confidence(records).bound >= 0.8
@@ -112,7 +143,7 @@ def test_each_session_is_left_out_once_and_alone_where_they_are_few(count: int, 
     def reader_without(keys: frozenset[str]) -> None:
         held.append(keys)
 
-    assert held_out_confidence(alike(count), reader_without) == Confidence(0, 0)
+    assert held_out_confidence(alike(count), reader_without) == Confidence()
     assert sorted(map(len, held)) == folds
     assert frozenset.union(*held) == {record.key for record in alike(count)}
 
@@ -126,7 +157,7 @@ def test_success_is_the_same_one_by_one_and_at_once() -> None:
     well = [replays_well(reader, record) for record in mixed]
     assert all(well[:12])
     assert not all(well[12:])
-    assert count_replayed_well(reader, mixed) == sum(well)
+    assert replayed_well(reader, mixed) == well
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from proposals.mining.confidence import Confidence, count_replayed_well, flow_confidence
+from proposals.mining.confidence import Confidence, flow_confidence, replayed_well
 from proposals.mining.engine import mine_topic
 from proposals.mining.jsonl import read_records
 from proposals.mining.records import Record
@@ -156,4 +156,4 @@ def _trial(shuffled: Sequence[Record], size: int) -> Trial:
     if flow is None:
         return Trial(size, predicted, 0, len(out))
     reader = FlowReader(flow.definition, flow.examples)
-    return Trial(size, predicted, count_replayed_well(reader, out), len(out))
+    return Trial(size, predicted, sum(replayed_well(reader, out)), len(out))
