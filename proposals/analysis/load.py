@@ -6,13 +6,16 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
+from flowpilot.accounts.models import Membership
+from flowpilot.accounts.roles import Role
 from flowpilot.flows.models import Flow, FlowVersion
 from proposals.mining.examples import FlowExamples, FlowSource
+from proposals.mining.masking import Names
 from proposals.mining.prompts import PromptMatcher
 from proposals.mining.records import Record, Step, Turn
 from proposals.mining.replay import FlowReplayer
 from proposals.mining.transcript import counted_steps
-from sessions.models import AISession, SessionStep
+from sessions.models import AISession, Client, SessionStep
 
 # Likeness from which a prompt asks what a node asks, wherever in the flow it comes.
 CLEARLY_ASKS = 0.45
@@ -85,6 +88,15 @@ def _version(flow: Flow) -> FlowVersion:
     version: Any = flow.current_version
     version.flow = flow
     return version
+
+
+def names_of(account_id: int) -> Names:
+    """The account's clients and people: a session of one client may speak of another, or of a colleague."""
+    clients = Client.objects.filter(account=account_id).values_list("name", flat=True)
+    members = Membership.objects.filter(account=account_id).exclude(role=Role.SERVICE)
+    people = members.values_list("user__full_name", flat=True).distinct()
+    # A single word is a first name at best, and as often an ordinary word.
+    return Names(frozenset(clients), frozenset(name for name in people if " " in name.strip()))
 
 
 def source_of(version: FlowVersion) -> FlowSource:

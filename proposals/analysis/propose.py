@@ -15,7 +15,7 @@ from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.flows.validation import validate_definition
 from proposals.analysis.evidence import evidence_replace
-from proposals.analysis.load import PublishedFlows, record_of, source_of, with_steps
+from proposals.analysis.load import PublishedFlows, names_of, record_of, source_of, with_steps
 from proposals.analysis.revision import Content, changes_between
 from proposals.mining.change import ChangeMiner, Replayed
 from proposals.mining.confidence import Confidence, flow_confidence
@@ -99,7 +99,7 @@ def _new_flow(topic: Topic, sessions: Sequence[AISession]) -> _Draft | None:
     if not any(session.status == AISession.Status.RESOLVED for session in sessions):
         return None
     records = [record_of(session) for session in sessions]
-    mined = mine_topic(records)
+    mined = mine_topic(records, names_of(topic.account_id))
     # A single node asks nothing and leads nowhere: no reviewer should have to read it.
     if mined is None or len(mined.definition["nodes"]) < 2:
         return None
@@ -132,6 +132,7 @@ def _change(topic: Topic, version: FlowVersion, sessions: Sequence[AISession]) -
         followed,
         weight,
         accept=lambda definition: not validate_definition(definition),
+        names=names_of(topic.account_id),
     )
     change = miner.change()
     if change is None:

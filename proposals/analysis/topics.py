@@ -11,7 +11,8 @@ from django.db.models import Count, QuerySet
 
 from flowpilot.flows.models import Flow
 from proposals.analysis.judge import Verdict
-from proposals.analysis.load import record_of, with_steps
+from proposals.analysis.load import names_of, record_of, with_steps
+from proposals.mining.masking import Masker, Names
 from proposals.mining.records import Record
 from proposals.mining.topicindex import Exemplar, sketch
 from proposals.mining.topics import ANCHORS, regroup, young_topics
@@ -86,7 +87,8 @@ def places_for(account_id: int, records: Sequence[Record], verdicts: Sequence[Ve
     if homeless:
         known = [*topics.values(), *(place for place in followers if place.topic_id is None)]
         young = _young(topics, records, {records[at].key for at in homeless})
-        found = _regroup([records[at] for at in homeless], known, young, {record.key: record for record in records})
+        batch = {record.key: record for record in records}
+        found = _regroup([records[at] for at in homeless], known, young, batch, names_of(account_id))
         for at in homeless:
             places[at] = found[records[at].key]
         moves = _moves(young, found, {record.key for record in records})
@@ -212,6 +214,7 @@ def _regroup(
     known: Sequence[Place],
     young: Mapping[Place, Sequence[Record]],
     batch: Mapping[str, Record],
+    names: Names,
 ) -> dict[str, Place]:
     """The place of each homeless session, and of each of the young topics', by its key.
 
@@ -229,7 +232,7 @@ def _regroup(
     newcomers = [record for record in homeless if record.key not in grouped]
     found: dict[str, Place] = {}
     for group in regroup(newcomers, {p: p.sketch for p in known if p.sketch}, young, anchors):
-        place = group.key or Place(title=_title(group.members))
+        place = group.key or Place(title=_title(group.members, names))
         if group.key is None or place in young:
             place.sketch_of(group.members)
         else:
@@ -238,8 +241,11 @@ def _regroup(
     return found
 
 
-def _title(records: Sequence[Record]) -> str:
-    return title_from([record.title for record in records], [problem_of(record) for record in records]) or UNTITLED
+def _title(records: Sequence[Record], names: Names) -> str:
+    """What the topic is called until a proposal of it is."""
+    mask = Masker(records, names).mask
+    titles, problems = [mask(record.title) for record in records], [mask(problem_of(record)) for record in records]
+    return title_from(titles, problems) or UNTITLED
 
 
 def _moves(young: Mapping[Place, Sequence[Record]], found: Mapping[str, Place], batch: set[str]) -> list[Move]:

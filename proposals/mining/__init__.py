@@ -7,7 +7,7 @@ from proposals.mining.confidence import Confidence, flow_confidence, wilson_lowe
 from proposals.mining.engine import MinedFlow, mine, mine_topic
 from proposals.mining.examples import FlowExamples, FlowSource
 from proposals.mining.flowindex import FlowIndex
-from proposals.mining.masking import Masker
+from proposals.mining.masking import Masker, Names
 from proposals.mining.records import BadRecord, Record, Step, Turn, record_from_json
 from proposals.mining.replay import FlowReader, FlowReplayer, Replay
 from proposals.mining.topics import TopicIndex, group_topics
@@ -22,6 +22,7 @@ __all__ = [
     "FlowSource",
     "Masker",
     "MinedFlow",
+    "Names",
     "Record",
     "Replay",
     "Step",

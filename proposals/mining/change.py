@@ -16,6 +16,7 @@ from proposals.mining.draft import Draft, Edge, Place
 from proposals.mining.examples import FlowExamples
 from proposals.mining.grafting import Grounds, graft
 from proposals.mining.leaving import Agreement, Desk, Part, answered_dead_end, leaving_of
+from proposals.mining.masking import NO_NAMES, Names
 from proposals.mining.records import Record
 from proposals.mining.replay import FlowReader, Replay
 
@@ -55,7 +56,8 @@ class ChangeMiner:
     """Finds a flow's change and tells how far to trust it.
 
     `sessions` were resolved, each with its replay through the flow; `followed` is a sample of those that followed it,
-    each standing for `followed_weight` sessions. `accept` says whether a definition may be proposed at all.
+    each standing for `followed_weight` sessions. `accept` says whether a definition may be proposed at all; `names` are
+    not shown in it.
     """
 
     definition: Mapping[str, Any]
@@ -64,6 +66,7 @@ class ChangeMiner:
     followed: Sequence[Replayed] = ()
     followed_weight: float = 1.0
     minimum: int = MINIMUM
+    names: Names = NO_NAMES
     accept: Callable[[Mapping[str, Any]], bool] = lambda _: True
     _grounds: Grounds = field(init=False)
 
@@ -74,7 +77,7 @@ class ChangeMiner:
             for record, replay in rows:
                 for edge in _edges_taken(record, replay):
                     passes[edge] += weight  # type: ignore[assignment]
-        self._grounds = Grounds(passes, desk, self.minimum)
+        self._grounds = Grounds(passes, desk, self.minimum, self.names)
 
     def change(self) -> FlowChange | None:
         """The flow with all that its sessions agree on; None where that is nothing."""

@@ -23,8 +23,8 @@ ReaderWithout = Callable[[frozenset[str]], FlowReader | None]
 def wilson_lower(successes: float, n: float, z: float = Z_95) -> float:
     """One-sided lower bound (95 %) of the Wilson score interval of a proportion, in 0..1.
 
-    0 for n = 0; the counts may be weighted. Raises ValueError unless 0 <= successes <= n. Formula: Wilson 1927, J. Am. Stat. Assoc. 22, 209-212;
-    one-sided with z of one tail: Cai 2005, J. Stat. Plan. Inference 131, 63-88.
+    0 for n = 0; the counts may be weighted. Raises ValueError unless 0 <= successes <= n. Formula: Wilson 1927, J. Am.
+    Stat. Assoc. 22, 209-212; one-sided with z of one tail: Cai 2005, J. Stat. Plan. Inference 131, 63-88.
     """
     if not 0 <= successes <= n:
         raise ValueError(f"successes must lie in 0..{n}, got {successes}")
@@ -78,8 +78,8 @@ class Confidence:
 
         A session ends as it did, ends otherwise, or leaves the flow: three outcomes, each of which could before as well
         be any. The rule of succession for them (Laplace 1774, Lidstone 1920, Trans. Fac. Actuaries 8, 182-192) keeps
-        few tries from promising all or nothing: two that succeed promise 0.6. The tries of a k-fold share their sessions,
-        so they are fewer than they seem (Bengio and Grandvalet 2004, J. Mach. Learn. Res. 5, 1089-1105).
+        few tries from promising all or nothing: two that succeed promise 0.6. The tries of a k-fold share their
+        sessions, so they are fewer than they seem (Bengio and Grandvalet 2004, J. Mach. Learn. Res. 5, 1089-1105).
         """
         return (self.successes + 1) / (self.tried + OUTCOMES) if self.tried else 0.0
 

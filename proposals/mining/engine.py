@@ -11,7 +11,7 @@ from proposals.mining.answers import AnswerExample
 from proposals.mining.branches import branches_of, idle_farewells
 from proposals.mining.definition import DefinitionBuilder, Place
 from proposals.mining.examples import FlowExamples
-from proposals.mining.masking import Masker
+from proposals.mining.masking import NO_NAMES, Masker, Names
 from proposals.mining.nodes import group_units
 from proposals.mining.placing import Placer
 from proposals.mining.records import Record, Step
@@ -59,17 +59,20 @@ def _mostly_substance(records: Sequence[Record]) -> bool:
     return 2 * sum(has_substance(record) for record in records) > len(records)
 
 
-def mine_topic(records: Sequence[Record]) -> MinedFlow | None:
-    """The flow of records that are of one topic; None if no record has a step that counts."""
+def mine_topic(records: Sequence[Record], names: Names = NO_NAMES) -> MinedFlow | None:
+    """The flow of records that are of one topic; None if no record has a step that counts.
+
+    `names` must not be shown, nor the records' own.
+    """
     sessions = working_steps(records)
     branches = branches_of(_walks(sessions))
     if branches is None:
         return None
-    masker = Masker(records)
+    masker = Masker(records, names)
     draft = DefinitionBuilder(settle_stopped(branches, records), records, masker).build()
     used = [record for record, steps in zip(records, sessions, strict=True) if steps]
     problems = [problem_of(record) for record in used]
-    hidden = Masker(records).mask  # what is masked in texts that are not shown does not count
+    hidden = Masker(records, names).mask  # what is masked in texts that are not shown does not count
     title = masker.mask(title_from([hidden(record.title) for record in used], [hidden(p) for p in problems]))
     return MinedFlow(
         title=title,

@@ -16,7 +16,7 @@ from proposals.mining.answers import AnswerExample, AnswerReader
 from proposals.mining.draft import Draft, Edge, fresh, options_of
 from proposals.mining.engine import mine_topic
 from proposals.mining.leaving import Desk, Part
-from proposals.mining.masking import Masker
+from proposals.mining.masking import NO_NAMES, Masker, Names
 from proposals.mining.polarity import says_no
 from proposals.mining.prompts import PromptMatcher
 from proposals.mining.records import Record, Step
@@ -38,17 +38,21 @@ Walk = list[tuple[str, Step]]
 
 @dataclass(frozen=True)
 class Grounds:
-    """What a graft is judged by: how often each option was taken to where it leads, and whose sessions there are."""
+    """What a graft is judged by: how often each option was taken to where it leads, and whose sessions there are.
+
+    And the names that it must not show.
+    """
 
     passes: Mapping[Edge, float]
     desk: Desk
     minimum: int
+    names: Names = NO_NAMES
 
 
 def graft(base: Draft, part: Part, grounds: Grounds) -> Draft | None:
     """The draft with what the part's sessions did; None where that changes nothing or cannot be put in soundly."""
     tails = [leaving.tail_record for leaving in part.members]
-    mined = mine_topic(tails)
+    mined = mine_topic(tails, grounds.names)
     if mined is None:
         return None
     return _Graft(base, part, grounds, Mined.of(mined, tails)).apply()
@@ -61,7 +65,7 @@ class _Graft:
         self._base, self._part, self._grounds, self._mined = base, part, grounds, mined
         self._draft = base.copy()
         self._records = {leaving.record.key: leaving.record for leaving in part.members}
-        self._masker = Masker(list(self._records.values()))
+        self._masker = Masker(list(self._records.values()), grounds.names)
         self._readers: dict[str, AnswerReader] = {}
         self._votes: dict[Edge, int] = {}
         self._otherwise: dict[Edge, str] = {}  # where enough sessions went, if not enough to outweigh the others

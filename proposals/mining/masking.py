@@ -1,7 +1,10 @@
 """Taking client names, people, machines, addresses and secrets out of texts that get proposed."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from proposals.mining.records import Record
 
@@ -63,29 +66,57 @@ _PATTERNS: tuple[tuple[str, str, re.RegexFlag], ...] = (
 _SUSPECT = re.compile(r"[@\\\d!#$%^&*_]|://|\w\.\w")
 _COMPILED = tuple((kind, re.compile(pattern, flags)) for kind, pattern, flags in _PATTERNS)
 _NAMES_ONLY = tuple((kind, pattern) for kind, pattern in _COMPILED if kind == "person")
+_WORDS = re.compile(r"\w+")
+LEAST_NAME = 3  # letters; what is shorter is rather a word
 
 
-class Masker:
-    """Masks texts; `kinds` collects what was masked in them."""
+@dataclass(frozen=True)
+class Names:
+    """Names that no text may show, whichever session it comes from."""
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
-        self.kinds: set[str] = set()
-        clients, people = set(), set()
+    clients: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
+
+    def with_those_of(self, records: Iterable[Record]) -> "Names":
+        clients, people = set(self.clients), set(self.people)
         for record in records:
             clients.add((record.client or "").strip())
             people.add((record.technician or "").strip())
-        self._names = [
-            (kind, pattern)
-            for kind, names in (("client", clients), ("person", _person_names(people)))
-            if (pattern := _any_of(names)) is not None
-        ]
+        return Names(frozenset(clients), frozenset(people))
+
+
+NO_NAMES = Names()
+
+
+class Masker:
+    """Masks texts; `kinds` collects what was masked in them.
+
+    Names are looked up by their first word, so that an account's thousands cost no more than a topic's few.
+    """
+
+    def __init__(self, records: Iterable[Record] = (), names: Names = NO_NAMES) -> None:
+        self.kinds: set[str] = set()
+        self._names: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        known = names.with_those_of(records)
+        for kind, listed in (("client", known.clients), ("person", _person_names(known.people))):
+            for name in listed:
+                if len(name) >= LEAST_NAME and (first := _WORDS.search(name.lower())):
+                    self._names[first[0]].add((kind, name))
 
     def mask(self, text: str) -> str:
         """The text with everything private replaced by its kind in brackets."""
         patterns = _COMPILED if _SUSPECT.search(text) else _NAMES_ONLY
-        for kind, pattern in (*self._names, *patterns):
+        for kind, pattern in (*self._names_in(text), *patterns):
             text = pattern.sub(self._replacement(kind), text)
         return text
+
+    def _names_in(self, text: str) -> list[tuple[str, re.Pattern[str]]]:
+        """The names that may be in the text, longest first."""
+        if not self._names:
+            return []
+        begun = self._names.keys() & set(_WORDS.findall(text.lower()))
+        found = [entry for word in begun for entry in self._names[word]]
+        return [(kind, _whole(name)) for kind, name in sorted(found, key=lambda entry: (-len(entry[1]), entry))]
 
     def _replacement(self, kind: str) -> Callable[[re.Match[str]], str]:
         def replace(match: re.Match[str]) -> str:
@@ -96,11 +127,9 @@ class Masker:
         return replace
 
 
-def _any_of(names: Iterable[str]) -> re.Pattern[str] | None:
-    listed = sorted({name for name in names if len(name) >= 3}, key=lambda name: (-len(name), name))
-    if not listed:
-        return None
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, listed))})(?!\w)", re.IGNORECASE)
+@lru_cache(maxsize=4096)
+def _whole(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
 
 
 def _person_names(people: Iterable[str]) -> set[str]:

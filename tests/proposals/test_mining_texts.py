@@ -1,8 +1,10 @@
 """Texts fit to be shown: nothing private, clear titles, telling labels."""
 
+import time
+
 import pytest
 
-from proposals.mining import Masker
+from proposals.mining import Masker, Names
 from proposals.mining.labels import option_labels
 from proposals.mining.records import Step
 from proposals.mining.wording import clearest, headline, shorten, title_from
@@ -56,6 +58,23 @@ def test_flow_texts_name_neither_client_nor_technician_and_say_what_was_masked()
     assert "contoso" not in told
     assert "miller" not in told
     assert flow.masked == ["client", "e-mail", "person"]
+
+
+def test_names_that_no_session_is_of_are_masked_too() -> None:
+    names = Names(frozenset(["Fabrikam Legal", "Fabrikam"]), frozenset(["Bob Miller"]))
+    masker = Masker([], names)
+    assert masker.mask("As at fabrikam legal: ask Bob Miller.") == "As at [client]: ask [person]."
+    assert masker.mask("Fabrikam, not Fabrikama, and bob") == "[client], not Fabrikama, and bob"
+    assert masker.kinds == {"client", "person"}
+
+
+def test_thousands_of_names_cost_little() -> None:
+    masker = Masker([], Names(frozenset(f"Client{n} Limited" for n in range(20_000)), frozenset()))
+    text = "Is the network cable of Client77 Limited plugged in? " * 20
+    began = time.perf_counter()
+    for _ in range(200):
+        assert "Client77" not in masker.mask(text)
+    assert time.perf_counter() - began < 2
 
 
 def test_a_title_is_made_of_what_the_problems_share() -> None:
