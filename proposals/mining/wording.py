@@ -27,6 +27,15 @@ _LEAD_IN = re.compile(
     r"help (?:with|fixing)|can you (?:please )?help me (?:with|to)|i have|we have)\s+)",
     re.IGNORECASE,
 )
+# What somebody would like, as the task it is: "I want to reset my password" is "Reset password".
+_WISH = re.compile(
+    r"^(?:(?:i|we)(?:'m|'d| am| are| would)?\s+(?:really |just |also )*"
+    r"(?:want|wish|need|like|love|hoping|hope|trying|try|looking|planning|plan)\s+(?:to|for)\s+"
+    r"|(?:can|could|would|will) (?:you|i|we)\s+(?:please |possibly |kindly )*(?:help (?:me|us)(?: to| with)?\s+)?"
+    r"|(?:is it|would it be) possible (?:for me )?to\s+"
+    r"|do you know (?:how to|if|whether)\s+|how (?:can|do|could|should) (?:i|we)\s+|any (?:idea|way) (?:how )?to\s+)",
+    re.IGNORECASE,
+)
 _MARK = re.compile(r"\s*[(\[](?:P\d|\w*\d+\w*|urgent|low|medium|high|critical)[)\]]\s*", re.IGNORECASE)
 _OWNER = re.compile(r"\b(?:my|our|his|her|their)\s+", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:a|an|the|some|any|this|that)\s+", re.IGNORECASE)
@@ -131,9 +140,9 @@ def _best_headline(names: Sequence[str], problems: Sequence[str]) -> int:
 
 
 def headline(sentence: str) -> str:
-    """A sentence about a problem as a headline: no greeting, no 'I have', no 'my'."""
-    plain = sentence.strip().strip("\"'")
-    for pattern in (_GREETING, _LEAD_IN, _ARTICLE):
+    """A sentence about a problem as a headline: no greeting, no 'I have' or 'I want to', no 'my'."""
+    plain = sentence.strip().strip("\"'").replace("\u2019", "'")
+    for pattern in (_GREETING, _LEAD_IN, _WISH, _ARTICLE):
         plain = pattern.sub("", plain).strip()
     plain = _ARTICLE.sub("", _OWNER.sub("", plain)).strip(" .,;:!?-")
     return plain[:1].upper() + plain[1:]

@@ -88,8 +88,21 @@ def test_a_title_is_made_of_what_the_problems_share() -> None:
     assert title_from([], []) == "Untitled problem"
 
 
-def test_headlines_lose_greeting_and_owner() -> None:
-    assert headline("Hello, I am having trouble with my printer.") == "Trouble with printer"
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Hello, I am having trouble with my printer.", "Trouble with printer"),
+        ("Hi, I want to reset my password.", "Reset password"),
+        ("I\u2019m trying to map the network drive", "Map the network drive"),
+        ("Could you please unlock my account?", "Unlock account"),
+        ("Is it possible to get a larger monitor?", "Get a larger monitor"),
+        ("I'm looking for the VPN settings", "VPN settings"),
+        ("I like the new phone", "I like the new phone"),
+        ("Can of air is empty", "Can of air is empty"),
+    ],
+)
+def test_headlines_lose_greeting_wish_and_owner(said: str, told: str) -> None:
+    assert headline(said) == told
 
 
 def test_the_clearest_wording_is_the_most_typical_one() -> None:
