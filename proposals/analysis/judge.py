@@ -1,5 +1,6 @@
 """What one session says about the published flows."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from proposals.mining.transcript import counted_steps
 from proposals.models import SessionAnalysis
 
 Outcome = SessionAnalysis.Outcome
+Best = tuple[int | None, Replay]
 
 # A flow that explains less of a session than this is another problem's flow.
 FITS_FROM = 0.5
@@ -30,19 +32,26 @@ def judge_all(records: Sequence[Record], flows: PublishedFlows, used: Sequence[i
     """A verdict for each record. `used` names the flow that guided the session, where one did."""
     found = flows.replayer.replay_all(records)
     return [
-        _verdict(record, flows, *_with_guide(record, flows, guide, best))
-        for record, guide, best in zip(records, used, found, strict=True)
+        _verdict(record, flows, *best)
+        for record, best in zip(records, _with_guides(records, flows, used, found), strict=True)
     ]
 
 
-def _with_guide(
-    record: Record, flows: PublishedFlows, guide: int | None, best: tuple[int | None, Replay]
-) -> tuple[int | None, Replay]:
-    """The flow that guided the session fits it unless another explains more."""
-    if guide is None or guide not in flows.versions or guide == best[0]:
-        return best
-    replay = flows.replayer.reader(guide).replay(record)
-    return (guide, replay) if replay.coverage >= best[1].coverage else best
+def _with_guides(
+    records: Sequence[Record], flows: PublishedFlows, used: Sequence[int | None], found: Sequence[Best]
+) -> list[Best]:
+    """The flow that guided a session fits it unless another explains more."""
+    guided: dict[int, list[int]] = defaultdict(list)
+    for at, guide in enumerate(used):
+        if guide is not None and guide in flows.versions and guide != found[at][0]:
+            guided[guide].append(at)
+    best = list(found)
+    for guide, places in guided.items():
+        replays = flows.replayer.reader(guide).replay_many([records[at] for at in places])
+        for at, replay in zip(places, replays, strict=True):
+            if replay.coverage >= best[at][1].coverage:
+                best[at] = (guide, replay)
+    return best
 
 
 def _verdict(record: Record, flows: PublishedFlows, flow_id: int | None, replay: Replay) -> Verdict:

@@ -17,7 +17,7 @@ from flowpilot.flows.validation import validate_definition
 from proposals.analysis.evidence import evidence_replace
 from proposals.analysis.load import PublishedFlows, names_of, record_of, source_of, with_steps
 from proposals.analysis.revision import Content, changes_between
-from proposals.mining.change import ChangeMiner, Replayed
+from proposals.mining.change import ChangeMiner, Replayed, may_agree
 from proposals.mining.confidence import Confidence, flow_confidence
 from proposals.mining.engine import mine_topic
 from proposals.mining.replay import FlowReader
@@ -119,16 +119,19 @@ def _new_flow(topic: Topic, sessions: Sequence[AISession]) -> _Draft | None:
 
 def _change(topic: Topic, version: FlowVersion, sessions: Sequence[AISession]) -> _Draft | None:
     """What the sessions that left the flow would change of its current version."""
-    source = source_of(version)
-    reader = FlowReader(source.definition, source.examples)
     # An escalation shows where knowledge ends, not what helps.
     resolved = [session for session in sessions if session.status == AISession.Status.RESOLVED]
+    source = source_of(version)
+    reader = FlowReader(source.definition, source.examples)
     records = [record_of(session) for session in resolved]
+    replays = list(zip(records, reader.replay_many(records), strict=True))
+    if not may_agree(replays):
+        return None  # so it is with most topics of a batch: they are spared those that followed the flow
     followed, weight = _followed(topic, reader)
     miner = ChangeMiner(
         source.definition,
         source.examples,
-        [(record, reader.replay(record)) for record in records],
+        replays,
         followed,
         weight,
         accept=lambda definition: not validate_definition(definition),
@@ -160,7 +163,8 @@ def _followed(topic: Topic, reader: FlowReader) -> tuple[list[Replayed], float]:
     analyses = topic.analyses.filter(state=SessionAnalysis.State.DONE, outcome=SessionAnalysis.Outcome.FOLLOWED)
     newest = analyses.order_by("-session").values_list("session", flat=True)[:FOLLOWED_LIMIT]
     rows = with_steps(AISession.objects.filter(pk__in=list(newest)))
-    replays = [(record, reader.replay(record)) for record in map(record_of, rows)]
+    records = [record_of(row) for row in rows]
+    replays = list(zip(records, reader.replay_many(records), strict=True))
     following = [row for row in replays if row[1].outcome in ("resolution", "escalation")]
     return following, analyses.count() / max(1, len(replays))
 

@@ -20,11 +20,12 @@ from proposals.mining.masking import NO_NAMES, Names
 from proposals.mining.records import Record
 from proposals.mining.replay import FlowReader, Replay
 
-__all__ = ["ChangeMiner", "FlowChange", "answered_dead_end", "change_flow"]
+__all__ = ["ChangeMiner", "FlowChange", "answered_dead_end", "change_flow", "may_agree"]
 
 Replayed = tuple[Record, Replay]
 
 MINIMUM = 3  # sessions that agree
+FOLDS = 5  # of the sessions of a change: mining it again for each costs more than mining a new flow
 ROUNDS = 20  # agreements that one change holds at most
 ANSWERED = 0.5  # of a part's sessions that the flow must take to a resolution once it holds what they did
 BROKEN = 0.05  # of the sessions that followed the flow, elsewhere than where it changes, that may follow no more
@@ -51,6 +52,13 @@ def change_flow(
     return ChangeMiner(definition, examples, sessions, **options).change()
 
 
+def may_agree(sessions: Sequence[Replayed], minimum: int = MINIMUM) -> bool:
+    """Whether enough sessions left by one way for a change to come of it: cheap to tell, and mostly they did not."""
+    leavings = (leaving_of(record, replay) for record, replay in sessions)
+    ways = Counter((leaving.node, leaving.option) for leaving in leavings if leaving)
+    return max(ways.values(), default=0) >= minimum
+
+
 @dataclass
 class ChangeMiner:
     """Finds a flow's change and tells how far to trust it.
@@ -69,6 +77,7 @@ class ChangeMiner:
     names: Names = NO_NAMES
     accept: Callable[[Mapping[str, Any]], bool] = lambda _: True
     _grounds: Grounds = field(init=False)
+    _agreement: Agreement = field(init=False)
 
     def __post_init__(self) -> None:
         desk = Desk([record for record, _ in (*self.sessions, *self.followed)])
@@ -78,6 +87,7 @@ class ChangeMiner:
                 for edge in _edges_taken(record, replay):
                     passes[edge] += weight  # type: ignore[assignment]
         self._grounds = Grounds(passes, desk, self.minimum, self.names)
+        self._agreement = Agreement(desk, self.minimum)
 
     def change(self) -> FlowChange | None:
         """The flow with all that its sessions agree on; None where that is nothing."""
@@ -101,15 +111,14 @@ class ChangeMiner:
             draft = self._build(kept, ())
             return FlowReader(draft.definition, draft.examples)
 
-        return held_out_confidence([record for record, _ in self.sessions if record.key in used], reader_without)
+        return held_out_confidence([record for record, _ in self.sessions if record.key in used], reader_without, FOLDS)
 
     def _build(self, sessions: Sequence[Replayed], followed: Sequence[Replayed]) -> Draft:
         draft = Draft.of(self.definition, self.examples or FlowExamples())
         leavings = [leaving for record, replay in sessions if (leaving := leaving_of(record, replay))]
-        agreement = Agreement(self._grounds.desk, self.minimum)
         refused: set[object] = set()
         for _ in range(ROUNDS):
-            parts = [part for part in agreement.parts(leavings) if part.key not in refused]
+            parts = [part for part in self._agreement.parts(leavings) if part.key not in refused]
             if not parts:
                 break
             changed = graft(draft, parts[0], self._grounds)
@@ -119,7 +128,8 @@ class ChangeMiner:
                 continue
             draft = changed
             records = [leaving.record for leaving in leavings]
-            leavings = [found for record in records if (found := leaving_of(record, reader.replay(record)))]
+            replays = zip(records, reader.replay_many(records), strict=True)
+            leavings = [found for record, replay in replays if (found := leaving_of(record, replay))]
         return draft
 
     def _judge(self, draft: Draft | None, part: Part, followed: Sequence[Replayed]) -> FlowReader | None:
@@ -127,13 +137,18 @@ class ChangeMiner:
         if draft is None or not self.accept(draft.definition):
             return None
         reader = FlowReader(draft.definition, draft.examples)
-        outcomes = [reader.replay(leaving.record).outcome for leaving in part.members]
+        outcomes = _outcomes(reader, [leaving.record for leaving in part.members])
         if outcomes.count("resolution") < ANSWERED * len(outcomes):
             return None
         # Who went where the flow now leads elsewhere was outvoted, and cannot follow it any more.
         bound = [row for row in followed if (taken := _edges_taken(*row)) and not draft.redirected.intersection(taken)]
-        broken = sum(reader.replay(record).outcome != replay.outcome for record, replay in bound)
+        now = _outcomes(reader, [record for record, _ in bound])
+        broken = sum(outcome != replay.outcome for outcome, (_, replay) in zip(now, bound, strict=True))
         return reader if broken <= BROKEN * len(bound) else None
+
+
+def _outcomes(reader: FlowReader, records: Sequence[Record]) -> list[str]:
+    return [replay.outcome for replay in reader.replay_many(records)]
 
 
 def _edges_taken(record: Record, replay: Replay) -> list[Edge]:

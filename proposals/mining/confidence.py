@@ -96,16 +96,16 @@ def flow_confidence(records: Sequence[Record]) -> Confidence:
     return held_out_confidence(ended, reader_without)
 
 
-def held_out_confidence(records: Sequence[Record], reader_without: ReaderWithout) -> Confidence:
-    """How sessions end in what `reader_without` makes without them (k-fold, leave-one-out up to FOLDS sessions); it
+def held_out_confidence(records: Sequence[Record], reader_without: ReaderWithout, folds: int = FOLDS) -> Confidence:
+    """How sessions end in what `reader_without` makes without them (k-fold, leave-one-out up to k sessions); it
     gets the keys of the sessions held out. Where it makes nothing, nothing is tried: a session alone proves nothing.
     Beyond MOST_REPLAYED sessions an even selection is tried."""
     # By a hash, so that neither the order of the sessions nor a habit of their numbers decides who shares a fold;
     # dealt out in turn, so that folds are of one size and few sessions are left out one by one.
     dealt = sorted(_spread(records), key=lambda record: (zlib.crc32(record.key.encode()), record.key))
     outcomes: list[tuple[str | None, bool]] = []
-    for first in range(min(FOLDS, len(dealt))):
-        held = dealt[first::FOLDS]
+    for first in range(min(folds, len(dealt))):
+        held = dealt[first::folds]
         reader = reader_without(frozenset(record.key for record in held))
         if reader is not None:
             technicians = [record.technician for record in held]

@@ -54,8 +54,8 @@ class _View:
 
     def _weigh(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         counts = counts.copy()
-        counts.data = 1 + np.log(counts.data)
-        return unit_rows(sparse.csr_matrix(counts @ sparse.diags(self._rarity)))
+        counts.data = (1 + np.log(counts.data)) * self._rarity[counts.indices]
+        return unit_rows(counts)
 
     def likeness(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         rows = self._weigh(self._vectorizer.transform(prompts))

@@ -222,6 +222,8 @@ def weigh(counts: sparse.csr_matrix, min_df: int = 1) -> sparse.csr_matrix:
 
 def unit_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """Each row scaled to length 1; rows of zeros stay so."""
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    return sparse.csr_matrix(sparse.diags(scale.astype(np.float32)) @ matrix)
+    # On the arrays themselves: mining makes thousands of small matrices, for which scipy's operators are slow.
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    lengths = np.sqrt(np.bincount(row, weights=matrix.data.astype(np.float64) ** 2, minlength=matrix.shape[0]))
+    scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0).astype(np.float32)
+    return sparse.csr_matrix((matrix.data * scale[row], matrix.indices, matrix.indptr), shape=matrix.shape)
