@@ -86,8 +86,8 @@ def idle_farewells(walks: Sequence[Sequence[Visit]]) -> set[int]:
 
 
 def _without_goodbyes(walks: Sequence[Sequence[Visit]]) -> list[Sequence[Visit]]:
-    """The walks without a last courtesy after a statement that was answered with thanks, where
-    sessions end with that statement, some without a courtesy: the statement is the ending."""
+    """The walks without a last courtesy after a statement with which sessions end, most of them
+    without a courtesy: the statement is the ending, whatever was said to it."""
     passed = Counter(visit.node for walk in walks for visit in walk)
     plain = Counter(walk[-1].node for walk in walks)
     polite = Counter(walk[-2].node for walk in walks if _says_goodbye(walk))
@@ -103,8 +103,7 @@ def _says_goodbye(walk: Sequence[Visit]) -> bool:
     if len(walk) < 2:
         return False
     told, last = walk[-2].step, walk[-1].step
-    thanked = told.kind != "question" and is_pleasantry(told.response or "") and not told.selected_option
-    return thanked and is_pleasantry(last.prompt)
+    return told.kind != "question" and not told.selected_option and is_pleasantry(last.prompt)
 
 
 def _count(walks: Iterable[Sequence[Visit]]) -> dict[int, dict[int, list[Visit]]]:

@@ -230,13 +230,14 @@ def test_what_a_session_calls_help_is_help_in_a_transcript() -> None:
     assert [option["label"] for option in flow.definition["nodes"][0]["options"]] == ["Days ago"]
 
 
-def test_an_ending_statement_answered_with_thanks_is_the_ending() -> None:
+@pytest.mark.parametrize("said", ["Works again, thanks for the quick help.", "Brilliant, I can get on with my day."])
+def test_a_statement_that_mostly_ends_sessions_is_the_ending(said: str) -> None:
     goodbyes = ("Good. You get a survey by mail, bye for now.", "You are welcome. Call us if it comes back.")
     records = []
     for i in range(16):
         turns = ["No Wi-Fi.", "Is flight mode on?", ("Yes, it was on.", "No, it is off.")[i % 2]]
         turns += [("Switch it off.", "Reset the adapter.")[i % 2], "Done.", "Wi-Fi is up again after that."]
-        turns.append("Works again, thanks for the quick help.")
+        turns.append(said)
         records.append(talk(f"w-{i}", *turns, *([goodbyes[i // 3 % 2]] if i % 3 == 0 else [])))
     flow = mined(records)
     assert node_asking(flow.definition, "up again")["kind"] == "resolution"
