@@ -22,6 +22,7 @@ BINS = 5
 SIZES = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377)
 KEPT_OUT = 60  # sessions that a flow is tried on at most...
 LEAST_KEPT_OUT = 10  # ...and at least
+UNTRIED = "untried"  # nothing could be held out: the confidence is 0, which promises nothing
 LEAST_FLOWS = 10  # in a bin that is judged; the mean of fewer is mostly chance
 COLUMNS = ("flows", "expected", "success", "off by", "bound", "holds")
 
@@ -93,7 +94,7 @@ class Command(BaseCommand):
         bins = _grouped(sorted(trials, key=lambda trial: trial.predicted.expected), _bin_name)
         total = Summary.of(trials)
         self._print_table("expected", bins | {"all": total})
-        self._print_verdict(total, [summary for summary in bins.values() if summary.is_judged])
+        self._print_verdict(total, [row for name, row in bins.items() if row.is_judged and name != UNTRIED])
 
     def _print_table(self, key: str, rows: dict[str, Summary]) -> None:
         self.stdout.write(f"{key:>10} " + " ".join(f"{name:>8}" for name in COLUMNS))
@@ -115,6 +116,8 @@ class Command(BaseCommand):
 
 
 def _bin_name(trial: Trial) -> str:
+    if not trial.predicted.tried:
+        return UNTRIED
     low = min(BINS - 1, int(trial.predicted.expected * BINS)) / BINS
     return f"{low:.1f} to {low + 1 / BINS:.1f}"
 
