@@ -145,6 +145,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 300},
     },
     "refresh-impacts": {"task": "proposals.tasks.refresh_impacts", "schedule": timedelta(days=1)},
+    "abandon-idle-sessions": {
+        "task": "sessions.tasks.abandon_idle_sessions",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "send-digests": {
         "task": "proposals.tasks.send_digests",
         "schedule": crontab(minute=5),
@@ -217,6 +222,14 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = env.bool("PLAIN_STATIC", default=DEBUG)
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+
+# Hours after which a session that nobody touches is abandoned.
+SESSION_IDLE = timedelta(hours=env.int("SESSION_IDLE_HOURS", default=24))
+# Who matches problems with flows and reads answers: see `sessions.runner.guide`.
+SESSION_GUIDE = "proposals.guide.EvidenceGuide"
+MEDIA_ROOT = VAR_DIR / "media"
 
 # --- Mail -------------------------------------------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ from django.shortcuts import redirect
 PLACES = (
     ("proposals.decide_flowproposal", "admin:proposals_flowproposal_changelist"),
     ("analytics.view_metrics", "analytics:overview"),
+    ("ai_sessions.add_aisession", "work:home"),
     ("ai_sessions.view_aisession", "admin:ai_sessions_aisession_changelist"),
 )
 
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """A reviewer starts at the queue, an analyst at the dashboard, a technician at the sessions."""
+    """A reviewer starts at the queue, an analyst at the dashboard, a technician at work."""
     place = next((place for permission, place in PLACES if request.user.has_perm(permission)), "admin:index")
     return redirect(place)

@@ -9,5 +9,16 @@ from sessions.models.session import (
     tier_of,
     tier_q,
 )
+from sessions.models.work import Attachment, Handover
 
-__all__ = ["AISession", "AISessionQuerySet", "Client", "SessionStep", "Tier", "tier_of", "tier_q"]
+__all__ = [
+    "AISession",
+    "AISessionQuerySet",
+    "Attachment",
+    "Client",
+    "Handover",
+    "SessionStep",
+    "Tier",
+    "tier_of",
+    "tier_q",
+]

@@ -100,6 +100,19 @@ class AISession(TenantModel):
     # How well the published flows explained this session, found by analysis.
     confidence_score = models.FloatField(null=True, blank=True)
     digest = models.CharField(max_length=64, blank=True, help_text="Of the record as it came in.")
+    # Worked in the runner: it grows with every change, and a tab that shows an older one is told so.
+    is_worked_here = models.BooleanField(default=False)
+    revision = models.PositiveIntegerField(default=0)
+    # The node of flow_version where a guided session stands, and since when; empty off the flow.
+    node_id = models.CharField(max_length=40, blank=True)
+    node_since = models.DateTimeField(null=True, blank=True)
+    # The chance that the flow helps, as it was when it was chosen.
+    match_score = models.FloatField(null=True, blank=True)
+    touched_at = models.DateTimeField(null=True, blank=True)
+    # What the technician says at the end.
+    rating = models.PositiveSmallIntegerField(null=True, blank=True)
+    flow_was_right = models.BooleanField(null=True, blank=True)
+    feedback = models.TextField(blank=True)
     analysis_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -118,11 +131,22 @@ class AISession(TenantModel):
                 condition=Q(status__in=["active", "paused", "resolved", "escalated", "abandoned"]),
                 name="session_status",
             ),
+            models.CheckConstraint(condition=Q(rating=None) | Q(rating__range=(1, 5)), name="rating_from_1_to_5"),
         ]
         indexes = [
             models.Index(fields=["account", "-started_at", "-id"], name="session_recent"),
             models.Index(fields=["account", "status", "-started_at"], name="session_by_status"),
             models.Index(fields=["account", "ended_at"], name="session_ended"),
+            models.Index(
+                fields=["account", "technician", "-touched_at"],
+                name="session_open",
+                condition=Q(status__in=["active", "paused"]),
+            ),
+            models.Index(
+                fields=["touched_at"],
+                name="session_idle",
+                condition=Q(is_worked_here=True, status__in=["active", "paused"]),
+            ),
             models.Index(
                 fields=["account", "analysis_due_at"], name="session_due", condition=Q(analysis_due_at__isnull=False)
             ),
@@ -134,6 +158,10 @@ class AISession(TenantModel):
     @property
     def tier(self) -> Tier:
         return tier_of(self.confidence_score)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (self.Status.ACTIVE, self.Status.PAUSED)
 
     @property
     def duration(self) -> timedelta | None:
@@ -160,6 +188,9 @@ class SessionStep(TenantModel):
     selected_option = models.TextField(null=True, blank=True)
     response = models.TextField(null=True, blank=True)
     at = models.DateTimeField(null=True, blank=True)
+    # Of a guided step: the node that asked it, and the seconds until it was answered.
+    node_id = models.CharField(max_length=40, blank=True)
+    seconds = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         verbose_name = "step"

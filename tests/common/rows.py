@@ -20,10 +20,11 @@ from proposals.models import (
     ReviewDraft,
     SessionAnalysis,
 )
+from sessions.models import Attachment, Handover
 from tests.factories import definition, make_flow, make_proposal, make_session
 
 # What names no thing of the account's: choices, and a hash.
-NO_TEXT_OF_ANYBODY = {"ApiKey.secret_hash"}
+NO_TEXT_OF_ANYBODY = {"ApiKey.secret_hash", "AISession.node_id", "SessionStep.node_id"}
 
 
 @dataclass
@@ -62,6 +63,10 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     ReviewDraft.objects.create(**reading, user=member, revision=1, title=word)
     ProposalViewer.objects.create(**reading, user=member)
     ReplayReport.objects.create(**reading, revision=1, version=version)
+    Handover.objects.create(account=account, session=session, reason=word, given_by=member, packet={"problem": word})
+    Attachment.objects.create(
+        account=account, session=session, key=f"{word.lower()}-key", name=word, content_type=word.lower(), size=1
+    )
     rows = [account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run]
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)

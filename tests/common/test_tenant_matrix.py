@@ -29,6 +29,9 @@ from tests.common.tenants import (
     FOREIGN,
     HOME,
     PLAIN,
+    WORK,
+    WORK_OF_ROW,
+    WORKERS,
     Walk,
     World,
 )
@@ -48,7 +51,7 @@ def test_every_address_is_in_the_tables() -> None:
     expected = {f"admin:{name}_{page}" for name in ADMIN for page in usual}
     expected |= {f"admin:{name}" for name in (*ADMIN_OF_ROW, *ADMIN_OF_SITE)}
     expected |= {f"api:{name}" for name in (*API_OF_LIST, *API_OF_ROW, *API_FOR_ALL)}
-    assert set(names(get_resolver().url_patterns)) == expected | set(DASHBOARDS) | PLAIN
+    assert set(names(get_resolver().url_patterns)) == expected | {*DASHBOARDS, *WORK, *WORK_OF_ROW} | PLAIN
 
 
 def test_the_foreign_word_is_in_every_text_of_the_foreign_rows(world: World) -> None:
@@ -126,6 +129,25 @@ def test_other_admin_pages(world: World, login: Any, name: str) -> None:
             for pk in (world.foreign.pk(model), ABSENT):
                 status = walk.client.get(reverse(f"admin:{page}", args=[pk])).status_code
                 assert status in ({404} if name in deciders else {403, 404}), f"{page} {pk}: {status}"
+    assert walk.wrong == []
+
+
+@pytest.mark.parametrize("name", sorted(EVERYONE))
+def test_pages_of_work(world: World, login: Any, name: str) -> None:
+    walk = Walk(login(world.people[name]), name, [])
+    may = name in WORKERS
+    for page, answer in WORK.items():
+        walk.get(reverse(page), answer if may or answer == 405 else 403)
+    for page, answer in WORK_OF_ROW.items():
+        more = ["0" * 32] if page == "work:file" else []
+        for row, seen in ((world.home, True), (world.foreign, name == "root")):
+            expected = answer if answer == 405 else (answer if seen else 404) if may else 403
+            walk.get(reverse(page, args=[row.pk("ai_sessions_aisession"), *more]), expected)
+        walk.get(reverse(page, args=[ABSENT, *more]), 405 if answer == 405 else 404 if may else 403)
+        if answer == 405:
+            for pk in (world.foreign.pk("ai_sessions_aisession"), ABSENT):
+                status = walk.client.post(reverse(page, args=[pk]), {"act": "note", "text": "mine"}).status_code
+                assert status == (404 if may else 403) or (name == "root" and pk != ABSENT), f"{page}: {status}"
     assert walk.wrong == []
 
 

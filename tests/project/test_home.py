@@ -15,7 +15,7 @@ from tests.factories import PASSWORD
         ("alice", "admin:proposals_flowproposal_changelist"),
         ("olivia", "admin:proposals_flowproposal_changelist"),
         ("carol", "analytics:overview"),
-        ("bob", "admin:ai_sessions_aisession_changelist"),
+        ("bob", "work:home"),
     ],
 )
 def test_first_page_is_the_roles_own(cast: Cast, client: Client, person: str, place: str) -> None:

@@ -20,6 +20,7 @@ ENOUGH = 10
 PLACES = (
     ("Review", "admin:proposals_flowproposal_changelist", "proposals.view_flowproposal", "Decide what becomes a flow"),
     ("Flows", "admin:flows_flow_changelist", "flows.view_flow", "Read the published flows"),
+    ("Work", "work:home", "ai_sessions.add_aisession", "Work a session, guided by a flow or free-form"),
     ("Sessions", "admin:ai_sessions_aisession_changelist", "ai_sessions.view_aisession", "Find and read sessions"),
     ("Analytics", "analytics:overview", "analytics.view_metrics", "See what works and what does not"),
     ("Analysis", "admin:proposals_analysisrun_changelist", "proposals.view_analysisrun", "Watch analysis at work"),

@@ -1,0 +1,47 @@
+"""Files of a session: taken with what was pasted or chosen, and served so that nothing in them can run."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_safe
+
+from flowpilot.common.errors import ServiceError
+from sessions.models import Attachment
+from sessions.runner.attach import attachment_add
+from sessions.web.frame import at_work, own_session, run_url
+
+
+@require_http_methods(["POST"])
+@at_work
+def add(request: HttpRequest, pk: int) -> HttpResponse:
+    """`POST …/files/` with `file`s, or a `log` that was pasted."""
+    own_session(request, pk)
+    given = [(file.name or "file", file.read()) for file in request.FILES.getlist("file")]
+    if log := request.POST.get("log", "").strip():
+        given.append(("pasted.log", log.encode()))
+    if not given:
+        messages.warning(request, "Nothing was attached: choose a file or paste a text.")
+    for name, data in given:
+        try:
+            attachment_add(actor=request.user, session_id=pk, name=name, data=data)  # type: ignore[arg-type]
+        except ServiceError as error:
+            messages.warning(request, f"{name} was not attached: {error.message}.")
+    return HttpResponseRedirect(run_url(pk))
+
+
+@require_safe
+@at_work
+def show(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """The file itself, by its type as it was found, in a sandbox of its own."""
+    session = own_session(request, pk)
+    found = Attachment.objects.filter(account=session.account_id, session=session, key=key).first()
+    if found is None:
+        raise Http404("There is no such file.")
+    with found.file.open("rb") as file:
+        response = HttpResponse(file.read(), content_type=found.content_type)
+    how = "inline" if found.is_image else "attachment"
+    response["Content-Disposition"] = content_disposition_header(how == "attachment", found.name) or how
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, max-age=3600"
+    response._csp_replace = {"default-src": ["'none'"], "sandbox": [""]}  # type: ignore[attr-defined]
+    return response

@@ -1,0 +1,52 @@
+"""What all of the technician's views share: the admin's frame, the session that is theirs to work."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+
+from sessions.models import AISession
+from sessions.runner.lock import CHANGE
+from sessions.runner.start import ADD
+
+View = Callable[..., HttpResponse]
+
+
+def at_work(view: View) -> View:
+    """A page of the admin site's frame for whoever may add sessions somewhere."""
+
+    @functools.wraps(view)
+    def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        def inside(inner: HttpRequest) -> HttpResponse:
+            if not inner.user.has_perm(ADD):
+                raise PermissionDenied
+            return view(inner, **kwargs)
+
+        return admin.site.admin_view(inside)(request)
+
+    return page
+
+
+def frame(request: HttpRequest, title: str, **context: Any) -> dict[str, Any]:
+    return {**admin.site.each_context(request), "title": title, **context}
+
+
+def own_session(request: HttpRequest, pk: int) -> AISession:
+    """The session, if the viewer may work it; 404 for one that is not theirs to see."""
+    rows = AISession.objects.for_user(request.user).select_related(
+        "flow", "flow_version", "flow_version__flow", "client", "team", "technician", "account"
+    )
+    session = rows.filter(pk=pk).first()
+    if session is None:
+        raise Http404("There is no such session.")
+    if not request.user.has_perm(CHANGE, session):
+        raise PermissionDenied
+    return session
+
+
+def run_url(pk: int) -> str:
+    return reverse("work:run", args=[pk])

@@ -1,0 +1,143 @@
+"""The pages: what is open, how a session starts, and the session itself."""
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from flowpilot.common.errors import ServiceError
+from flowpilot.flows.outline import outline
+from sessions.conversation import conversation
+from sessions.models import AISession, Handover, SessionStep
+from sessions.runner.ending import summary_of
+from sessions.runner.guide import StepDraft, guide
+from sessions.runner.start import session_start
+from sessions.runner.steps import node_of
+from sessions.runner.talk import MOST_TALK, talk_apply
+from sessions.web.forms import EscalateForm, StartForm
+from sessions.web.frame import at_work, frame, own_session, run_url
+
+SHOWN = 30
+
+
+@require_safe
+@at_work
+def home(request: HttpRequest) -> HttpResponse:
+    """What the technician has open, what was handed over and waits, and a new session."""
+    user: Any = request.user
+    own = AISession.objects.for_user(user).filter(is_worked_here=True)
+    mine = own.filter(technician=user, status__in=["active", "paused"]).select_related("client", "flow")
+    waiting = Handover.objects.filter(session__in=own, claimed_at=None, session__status="escalated")
+    waiting = waiting.select_related("session", "session__client", "given_by", "to_user", "to_team")
+    for_me = waiting.filter(Q(to_user=user) | Q(to_user=None))
+    context = frame(
+        request,
+        "Work",
+        form=StartForm(user),
+        mine=mine.order_by("-touched_at", "-pk")[:SHOWN],
+        waiting=for_me.order_by("created_at", "pk")[:SHOWN],
+        ended=own.filter(technician=user).exclude(status__in=["active", "paused"]).order_by("-ended_at", "-pk")[:5],
+    )
+    return TemplateResponse(request, "work/home.html", context)
+
+
+@require_http_methods(["POST"])
+@at_work
+def start(request: HttpRequest) -> HttpResponse:
+    """First POST shows the flows that may fit, the second (with `flow`, which may be empty) begins."""
+    user: Any = request.user
+    form = StartForm(user, request.POST)
+    if not form.is_valid():
+        return TemplateResponse(request, "work/home.html", frame(request, "Work", form=form), status=400)
+    account = form.cleaned_data["account"]
+    matches = guide().matches(user, account.pk, form.cleaned_data["problem"])
+    if "flow" in request.POST:
+        chosen = next((match for match in matches if str(match.version.flow_id) == request.POST["flow"]), None)
+        flow_id = chosen.version.flow_id if chosen else _id(request.POST["flow"])
+        session = session_start(
+            actor=user,
+            account=account,
+            start=form.start(),
+            flow_id=flow_id,
+            score=chosen.score if chosen else 0.0,
+        )
+        return HttpResponseRedirect(run_url(session.pk))
+    return TemplateResponse(request, "work/start.html", frame(request, "Start a session", form=form, matches=matches))
+
+
+@require_safe
+@at_work
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """The session as it stands: the node, the path, and how it can go on or end."""
+    session = own_session(request, pk)
+    return TemplateResponse(request, "work/run.html", run_context(request, session))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@at_work
+def talk(request: HttpRequest, pk: int) -> HttpResponse:
+    """Paste a talk, get its steps, correct them, add them to the session."""
+    session = own_session(request, pk)
+    context = frame(
+        request, "Paste a talk", session=session, text=request.POST.get("talk", ""), kinds=TALK_KINDS, drafts=[]
+    )
+    if request.method != "POST":
+        return TemplateResponse(request, "work/talk.html", context)
+    try:
+        if "apply" in request.POST:
+            talk_apply(
+                actor=request.user,  # type: ignore[arg-type]
+                session_id=pk,
+                revision=_id(request.POST.get("revision", "")) or 0,
+                steps=_drafts(request.POST),
+            )
+            return HttpResponseRedirect(run_url(pk))
+        context["read"] = guide().read_talk(context["text"][:MOST_TALK])
+        context["drafts"] = context["read"].steps
+    except ServiceError as error:
+        context["problem"] = error.message
+        context["drafts"] = _drafts(request.POST)
+    return TemplateResponse(request, "work/talk.html", context, status=400 if "problem" in context else 200)
+
+
+def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[str, Any]:
+    steps = list(session.steps.all())
+    node = node_of(session)
+    version = session.flow_version
+    return frame(
+        request,
+        session.title or session.external_id,
+        session=session,
+        node=node,
+        steps=steps,
+        lines=conversation(session),
+        notes=[step for step in steps if step.kind == SessionStep.Kind.NOTE],
+        counted=[step for step in steps if step.kind != SessionStep.Kind.NOTE],
+        definition=version.definition if version else None,
+        outline=outline(version.definition) if version else [],
+        visited=[step.node_id for step in steps if step.node_id],
+        handover=session.handovers.select_related("given_by", "to_user", "to_team", "claimed_by").first(),
+        summary=summary_of(session),
+        escalate=EscalateForm(session.account_id),
+        files=session.attachments.all(),
+        free_kinds=TALK_KINDS,
+        **more,
+    )
+
+
+TALK_KINDS = [
+    (kind.value, kind.label) for kind in (SessionStep.Kind.QUESTION, SessionStep.Kind.ACTION, SessionStep.Kind.HELP)
+]
+
+
+def _drafts(data: Any) -> list[StepDraft]:
+    """The steps that were kept: a row whose box is not ticked is left out."""
+    rows = zip(data.getlist("kind"), data.getlist("prompt"), data.getlist("response"), strict=False)
+    kept = set(data.getlist("keep"))
+    return [StepDraft(kind, prompt, said) for at, (kind, prompt, said) in enumerate(rows) if str(at) in kept]
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 19 else None

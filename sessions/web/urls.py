@@ -1,0 +1,16 @@
+"""Where a technician works."""
+
+from django.urls import path
+
+from sessions.web import acts, files, pages
+
+app_name = "work"
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("start/", pages.start, name="start"),
+    path("<int:pk>/", pages.run, name="run"),
+    path("<int:pk>/talk/", pages.talk, name="talk"),
+    path("<int:pk>/do/", acts.do, name="do"),
+    path("<int:pk>/files/", files.add, name="files"),
+    path("<int:pk>/files/<str:key>/", files.show, name="file"),
+]

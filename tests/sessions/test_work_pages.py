@@ -1,0 +1,165 @@
+"""The technician's pages without a script: plain forms that lead through a session."""
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from sessions.models import AISession, Attachment
+from tests.conftest import Cast
+from tests.factories import make_flow
+
+pytestmark = pytest.mark.django_db
+PROBLEM = "The VPN does not connect"
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
+
+
+def begin(cast: Cast, browser: Client, flow_id: Any = "") -> AISession:
+    form = {"account": cast.account.pk, "problem": PROBLEM, "client": "Acme", "flow": flow_id}
+    response = browser.post(reverse("work:start"), form)
+    session = AISession.objects.latest("pk")
+    assert response["Location"] == reverse("work:run", args=[session.pk])
+    return session
+
+
+def do(browser: Client, session: AISession, act: str, **data: Any) -> Any:
+    session.refresh_from_db()
+    form = {"act": act, "revision": session.revision, **data}
+    return browser.post(reverse("work:do", args=[session.pk]), form, follow=True)
+
+
+class TestStart:
+    def test_shows_the_flows_that_may_fit_and_why(self, cast: Cast, login: Any) -> None:
+        make_flow(cast.account, title="VPN does not connect")
+        form = {"account": cast.account.pk, "problem": PROBLEM}
+        page = login(cast.bob).post(reverse("work:start"), form).content.decode()
+        assert "VPN does not connect" in page
+        assert "shares" in page
+        assert not AISession.objects.exists()
+
+    def test_without_a_like_flow_one_works_free_form(self, cast: Cast, login: Any) -> None:
+        form = {"account": cast.account.pk, "problem": PROBLEM}
+        assert "No published flow is like this" in login(cast.bob).post(reverse("work:start"), form).content.decode()
+
+    def test_an_empty_problem_is_told(self, cast: Cast, login: Any) -> None:
+        page = login(cast.bob).post(reverse("work:start"), {"account": cast.account.pk, "problem": ""})
+        assert page.status_code == 400
+        assert "This field is required" in page.content.decode()
+
+    def test_another_account_is_no_choice(self, cast: Cast, login: Any) -> None:
+        form = {"account": cast.other_account.pk, "problem": PROBLEM, "flow": ""}
+        assert login(cast.bob).post(reverse("work:start"), form).status_code == 400
+        assert not AISession.objects.exists()
+
+    def test_a_foreign_flow_guides_nobody(self, cast: Cast, login: Any) -> None:
+        foreign = make_flow(cast.other_account)
+        form = {"account": cast.account.pk, "problem": PROBLEM, "flow": foreign.flow_id}
+        login(cast.bob).post(reverse("work:start"), form)
+        assert not AISession.objects.exists()
+
+
+class TestRun:
+    def test_leads_through_a_flow_to_its_end(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser, make_flow(cast.account, title="VPN does not connect").flow_id)
+        page = do(browser, session, "answer", node="n1", option="o1").content.decode()
+        assert "Restart the router" in page
+        do(browser, session, "answer", node="n2", option="o1")
+        page = do(browser, session, "resolve", summary="Router restarted").content.decode()
+        assert "How was it?" in page
+        do(browser, session, "feedback", rating="5", right="yes", text="good")
+        session.refresh_from_db()
+        assert (session.status, session.rating, session.flow_was_right) == ("resolved", 5, True)
+
+    def test_a_typed_answer_is_read_and_confirmed(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser, make_flow(cast.account, title="VPN does not connect").flow_id)
+        page = do(browser, session, "read", node="n1", response="no it does not").content.decode()
+        assert "That means “No”" in page
+        assert not session.steps.exists()
+        page = do(browser, session, "read", node="n1", response="purple elephants").content.decode()
+        assert "None of these: record it" in page
+
+    def test_a_second_tab_is_told_and_sees_where_it_stands(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser, make_flow(cast.account, title="VPN does not connect").flow_id)
+        seen = session.revision
+        do(browser, session, "answer", node="n1", option="o1")
+        form = {"act": "note", "revision": seen, "text": "typed in the other tab"}
+        page = browser.post(reverse("work:do", args=[session.pk]), form)
+        assert page.status_code == 409
+        content = page.content.decode()
+        assert "another tab" in content
+        assert "typed in the other tab" in content, "nothing typed is lost"
+        assert "Restart the router" in content
+
+    def test_what_is_typed_is_escaped(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser)
+        page = do(browser, session, "free", kind="action", prompt="<script>alert(1)</script>").content.decode()
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;" in page
+
+    def test_an_unknown_act_is_404(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        assert do(browser, begin(cast, browser), "dance").status_code == 404
+
+    def test_a_hand_over_waits_on_the_receivers_page(self, cast: Cast, login: Any) -> None:
+        bob, alice = login(cast.bob), login(cast.alice)
+        session = begin(cast, bob)
+        do(bob, session, "free", kind="action", prompt="Restarted the client")
+        do(bob, session, "escalate", reason="Needs the firewall", to=f"user-{cast.alice.pk}")
+        assert "Needs the firewall" in alice.get(reverse("work:home")).content.decode()
+        assert "Restarted the client" in do(alice, session, "claim").content.decode()
+        session.refresh_from_db()
+        assert (session.status, session.technician) == ("active", cast.alice)
+
+    def test_a_pasted_talk_becomes_steps(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser)
+        url = reverse("work:talk", args=[session.pk])
+        text = "User: no sound\nAgent: Which headset?\nUser: the blue one"
+        page = browser.post(url, {"talk": text})
+        assert [step.prompt for step in page.context["read"].steps] == ["Which headset?"]
+        form = {"apply": "1", "revision": 0, "talk": text, "keep": "0", "kind": "question", "prompt": "Which one?"}
+        browser.post(url, {**form, "response": "the blue one"})
+        assert list(session.steps.values_list("prompt", "response")) == [("Which one?", "the blue one")]
+        assert browser.post(url, {"talk": "it broke"}).status_code == 400
+
+
+class TestFiles:
+    @pytest.fixture(autouse=True)
+    def folder(self, settings: Any, tmp_path: Any) -> None:
+        settings.MEDIA_ROOT = tmp_path
+
+    def test_are_served_so_that_nothing_in_them_runs(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser)
+        upload = SimpleUploadedFile("shot.html", PNG, content_type="text/html")
+        browser.post(reverse("work:files", args=[session.pk]), {"file": upload, "log": "<b>ERROR</b>"})
+        picture, log = Attachment.objects.order_by("pk")
+        shown = browser.get(reverse("work:file", args=[session.pk, picture.key]))
+        assert (shown["Content-Type"], shown["X-Content-Type-Options"]) == ("image/png", "nosniff")
+        assert "sandbox" in shown["Content-Security-Policy"]
+        assert shown.content == PNG
+        saved = browser.get(reverse("work:file", args=[session.pk, log.key]))
+        assert saved["Content-Disposition"].startswith("attachment")
+        assert saved["Content-Type"].startswith("text/plain")
+
+    def test_a_bad_one_is_told_and_the_good_one_kept(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser)
+        files = [SimpleUploadedFile("a.exe", b"MZ\x00"), SimpleUploadedFile("b.png", PNG)]
+        page = browser.post(reverse("work:files", args=[session.pk]), {"file": files}, follow=True)
+        assert "a.exe was not attached" in " ".join(str(message) for message in page.context["messages"])
+        assert Attachment.objects.get().name == "b.png"
+
+    def test_of_another_session_are_not_found(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        one, other = begin(cast, browser), begin(cast, browser)
+        browser.post(reverse("work:files", args=[one.pk]), {"log": "text"})
+        key = Attachment.objects.get().key
+        assert browser.get(reverse("work:file", args=[other.pk, key])).status_code == 404
+        assert login(cast.mallory).get(reverse("work:file", args=[one.pk, key])).status_code == 404
