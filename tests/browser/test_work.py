@@ -26,7 +26,7 @@ def start(page: Page, problem: str = PROBLEM) -> None:
 
 
 def record(page: Page, kind: str, prompt: str, outcome: str) -> None:
-    page.get_by_label("A", exact=True).select_option(kind)
+    page.get_by_label("Kind", exact=True).select_option(kind)
     page.get_by_label("What you asked or did").fill(prompt)
     page.get_by_label("What came of it").fill(outcome)
     page.get_by_role("button", name="Record the step").click()
