@@ -106,6 +106,7 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
     steps = list(session.steps.all())
     node = node_of(session)
     version = session.flow_version
+    visited = [step.node_id for step in steps if step.node_id]
     return frame(
         request,
         session.title or session.external_id,
@@ -117,7 +118,8 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
         counted=[step for step in steps if step.kind != SessionStep.Kind.NOTE],
         definition=version.definition if version else None,
         outline=outline(version.definition) if version else [],
-        visited=[step.node_id for step in steps if step.node_id],
+        visited=visited,
+        marks={"passedNodes": visited, "here": session.node_id},
         handover=session.handovers.select_related("given_by", "to_user", "to_team", "claimed_by").first(),
         summary=summary_of(session),
         escalate=EscalateForm(session.account_id),

@@ -62,6 +62,10 @@ def test_a_session_goes_round(open_page: OpenPage, cast: Cast) -> None:
     expect(bob.get_by_role("heading", name="Is the printer switched on?")).to_be_visible()
     bob.keyboard.press("1")
     expect(bob.get_by_role("navigation", name="The way so far")).to_contain_text("Is the printer switched on?")
+    # After the swap the graph shows the way, too.
+    bob.get_by_text("On the graph").click()
+    expect(bob.locator(".fp-g-passed")).to_contain_text("Is the printer")
+    expect(bob.locator(".fp-g-here")).to_have_count(1)
     session = AISession.objects.filter(is_worked_here=True).latest("pk")
     assert session.flow == FlowProposal.objects.get().published_flow
     assert session.steps.count() == 1

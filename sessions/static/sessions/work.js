@@ -11,6 +11,13 @@
     answer.click();
   });
 
+  // What htmx has swapped in is drawn when it is opened; graph.js has drawn the page's first.
+  const drawWhenOpened = (event) => {
+    const host = event.target.matches(".fp-on-graph") && event.target.open && event.target.querySelector(".fp-graph");
+    if (host && !host.firstChild) window.flowpilotGraph.show(host);
+  };
+  document.addEventListener("toggle", drawWhenOpened, true);
+
   document.addEventListener("htmx:afterSettle", () => {
     const title = document.getElementById("node-title");
     if (title) title.focus({ preventScroll: true });

@@ -18,7 +18,7 @@
   const LEAST_FIT = 0.6; // smaller than this nobody reads it: scroll instead
   const TRIED_UP_TO = 150; // nodes up to which several layouts are tried for the one that fits best
   const SIGNS = { resolution: "✓ ", escalation: "↗ " };
-  const MARK_SIGNS = { added: "+ ", removed: "− ", changed: "~ " };
+  const MARK_SIGNS = { added: "+ ", removed: "− ", changed: "~ ", passed: "• ", here: "▶ " };
   const pen = document.createElement("canvas").getContext("2d");
 
   const element = (name, attributes = {}, ...children) => {
@@ -78,13 +78,16 @@
     return Math.max(...lines.map((line) => pen.measureText(line).width));
   };
 
-  // The nodes and answers to draw: the definition's own, and those that the change takes away.
+  // The nodes and answers to draw: the definition's own, and those that the change takes away. A session's way is marked
+  // by the same means: the nodes that it passed, and the one where it stands.
   const collect = (definition, marks) => {
     const has = (list, id) => (marks[list] || []).includes(id);
-    const nodes = definition.nodes.map((node) => ({
-      ...node,
-      mark: has("addedNodes", node.id) ? "added" : has("changedNodes", node.id) ? "changed" : "",
-    }));
+    const markOf = (id) => {
+      if (has("addedNodes", id)) return "added";
+      if (has("changedNodes", id)) return "changed";
+      return marks.here === id ? "here" : has("passedNodes", id) ? "passed" : "";
+    };
+    const nodes = definition.nodes.map((node) => ({ ...node, mark: markOf(node.id) }));
     const edges = definition.nodes.flatMap((node) =>
       (node.options || []).map((option) => {
         const id = `${node.id}/${option.id}`;
@@ -355,7 +358,7 @@
     drawn += 1;
     const svg = drawAll(graph, host.dataset.label || "Graph of the flow", `fp-arrow-${drawn}`);
     view.append(svg);
-    const first = graph.node((marks.addedNodes || [])[0]) || graph.node(definition.root);
+    const first = graph.node((marks.addedNodes || [])[0] || marks.here) || graph.node(definition.root);
     host.prepend(zoomButtons(view, svg, graph.graph(), first, scale));
     const shapes = addKeys(svg, graph, definition.root, (id) => choose(host, id, shapes.get(id)));
     drawings.set(host, { shapes, chosen: null });
