@@ -1,5 +1,6 @@
 """The pages: what is open, how a session starts, and the session itself."""
 
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Q
@@ -8,8 +9,8 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from flowpilot.common.errors import ServiceError
-from flowpilot.flows.outline import outline
-from sessions.conversation import conversation
+from flowpilot.flows.models import FlowVersion
+from flowpilot.flows.outline import OutlineLine, outline
 from sessions.models import AISession, Handover, SessionStep
 from sessions.runner.ending import summary_of
 from sessions.runner.guide import StepDraft, guide
@@ -113,11 +114,10 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
         session=session,
         node=node,
         steps=steps,
-        lines=conversation(session),
         notes=[step for step in steps if step.kind == SessionStep.Kind.NOTE],
         counted=[step for step in steps if step.kind != SessionStep.Kind.NOTE],
         definition=version.definition if version else None,
-        outline=outline(version.definition) if version else [],
+        outline=_outline(version.pk) if version else [],
         visited=visited,
         marks={"passedNodes": visited, "here": session.node_id},
         handover=session.handovers.select_related("given_by", "to_user", "to_team", "claimed_by").first(),
@@ -132,6 +132,12 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
 TALK_KINDS = [
     (kind.value, kind.label) for kind in (SessionStep.Kind.QUESTION, SessionStep.Kind.ACTION, SessionStep.Kind.HELP)
 ]
+
+
+@lru_cache(maxsize=256)
+def _outline(version_id: int) -> list[OutlineLine]:
+    """A version never changes: it is read and checked once, not at every step of every session."""
+    return outline(FlowVersion.objects.values_list("definition", flat=True).get(pk=version_id))
 
 
 def _drafts(data: Any) -> list[StepDraft]:

@@ -1,21 +1,17 @@
 """`manage.py bench_queue`: server time of the review queue in a large account, beside an empty list of the same run."""
 
-import statistics
 import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
-from django.templatetags.static import static
-from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from flowpilot.accounts.models import Account, User
 from flowpilot.accounts.roles import Role
 from flowpilot.accounts.services import membership_create
+from flowpilot.common.benchmarks import Case, browser_of, compare, require_static_files, table_of
 from proposals.impact import impacts_refresh
 from proposals.management import scratch
 from proposals.models import FlowProposal
@@ -23,7 +19,6 @@ from proposals.models import FlowProposal
 SLUG, NAME = "bench-queue", "Scratch account of bench_queue"
 EMPTY_SLUG = "bench-queue-empty"
 MOST_RATIO = 3.0
-# A search reads what it finds before it can rank it.
 MOST_RATIO_OF_SEARCH = 5.0
 
 
@@ -41,12 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="leave the scratch account for a look at it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            static("admin/css/base.css")
-        except ValueError as error:
-            raise CommandError(
-                "run collectstatic first, or set PLAIN_STATIC=1: pages need their static files"
-            ) from error
+        require_static_files()
         if not 0 < options["pending"] <= options["proposals"] or options["rounds"] < 1:
             raise CommandError("--pending is at least 1 and at most --proposals; --rounds at least 1")
         if not options["yes"]:
@@ -97,28 +87,13 @@ class Command(BaseCommand):
         ).user
 
     def _measure(self, full: User, empty: User, account_id: int, rounds: int) -> None:
-        baseline = ("an empty admin list", _client(empty), reverse("admin:ai_sessions_aisession_changelist"))
-        client, queue = _client(full), reverse("admin:proposals_flowproposal_changelist")
-        cases = [baseline, *((name, client, f"{queue}?{query}") for name, query in _queries(account_id).items())]
-        times: dict[str, list[float]] = {name: [] for name, _, _ in cases}
-        queries = {name: _queries_of(browser, url) for name, browser, url in cases}
-        # Turn by turn, so that what else the machine does falls on all alike.
-        for _ in range(rounds):
-            for name, browser, url in cases:
-                times[name].append(_seconds(browser, url))
-        self._report(times, queries, baseline[0])
-
-    def _report(self, times: dict[str, list[float]], queries: dict[str, int], baseline: str) -> None:
-        base = statistics.median(times[baseline])
-        self.stdout.write(f"{'page':<26} {'median ms':>9} {'p95 ms':>8} {'ratio':>6} {'queries':>8}")
-        slow = []
-        for name, seconds in times.items():
-            median, p95 = statistics.median(seconds), sorted(seconds)[int(0.95 * (len(seconds) - 1))]
-            self.stdout.write(
-                f"{name:<26} {median * 1000:>9.1f} {p95 * 1000:>8.1f} {median / base:>6.2f} {queries[name]:>8}"
-            )
-            if median / base > (MOST_RATIO_OF_SEARCH if "search" in name else MOST_RATIO):
-                slow.append(name)
+        baseline = Case("an empty admin list", browser_of(empty), reverse("admin:ai_sessions_aisession_changelist"))
+        client, queue = browser_of(full), reverse("admin:proposals_flowproposal_changelist")
+        cases = [Case(name, client, f"{queue}?{query}") for name, query in _queries(account_id).items()]
+        timings = compare(baseline, cases, rounds)
+        self.stdout.write(table_of(timings))
+        # A search reads what it finds before it can rank it.
+        slow = [t.name for t in timings if t.ratio > (MOST_RATIO_OF_SEARCH if "search" in t.name else MOST_RATIO)]
         if slow:
             raise CommandError(f"slower than {MOST_RATIO:g} times an empty list: {', '.join(slow)}")
 
@@ -146,25 +121,3 @@ def _queries(account_id: int) -> dict[str, str]:
         "decided, last page": "tab=decided&last=1",
         "decided, searched": "tab=decided&search=printer",
     }
-
-
-def _client(user: User) -> Client:
-    browser = Client(SERVER_NAME=settings.ALLOWED_HOSTS[0].lstrip(".*") or "localhost")
-    browser.force_login(user)
-    return browser
-
-
-def _seconds(browser: Client, url: str) -> float:
-    started = time.perf_counter()
-    response = browser.get(url, secure=settings.SECURE_SSL_REDIRECT)
-    seconds = time.perf_counter() - started
-    if response.status_code != 200:
-        raise CommandError(f"{url} answered {response.status_code}")
-    return seconds
-
-
-def _queries_of(browser: Client, url: str) -> int:
-    _seconds(browser, url)  # what is kept for a while is kept from here on
-    with CaptureQueriesContext(connection) as captured:
-        _seconds(browser, url)
-    return len(captured)
