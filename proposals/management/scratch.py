@@ -24,10 +24,12 @@ DOMAINS = ("networking", "email", "printing", "identity", "endpoint", "")
 FILL = {
     "sessions": """
         INSERT INTO ai_sessions_aisession (account_id, external_id, status, title, problem_summary, problem_domain,
-          technician_email, started_at, resolution_summary, psa_system, psa_ticket_id, digest, created_at, updated_at)
+          technician_email, started_at, resolution_summary, psa_system, psa_ticket_id, digest, created_at, updated_at,
+          is_worked_here, revision, node_id, feedback)
         SELECT %(account)s, 'BENCH-' || lpad(n::text, 5, '0'),
           CASE WHEN n %% 7 = 0 THEN 'escalated' ELSE 'resolved' END, 'Session ' || n, '', '',
-          'tech' || n %% 50 || '@bench.invalid', now() - n %% 200 * interval '1 day', '', '', '', '', now(), now()
+          'tech' || n %% 50 || '@bench.invalid', now() - n %% 200 * interval '1 day', '', '', '', '', now(), now(),
+          false, 0, '', ''
         FROM generate_series(1, %(sessions)s) n
     """,
     "topics": """
