@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flowpilot.flows.definition import MAX_TITLE, Definition, has_unfit_character
+from flowpilot.flows.soundness import printable
 from flowpilot.flows.validation import DefinitionError, parse_json, validate_definition
 
 FORMAT: Final = "flowpilot-flow"
@@ -124,7 +125,7 @@ def _head_faults(value: dict[str, Any]) -> list[DefinitionError]:
     if number is not None and (type(number) is not int or number < 1):
         faults.append(DefinitionError("/version", "wrong_value", "Must be a number from 1, or null."))
     for name in sorted(value.keys() - _FIELDS):
-        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+        pointer = "/" + printable(name).replace("~", "~0").replace("/", "~1")
         faults.append(DefinitionError(pointer, "unexpected", "There is no such field in an exported flow."))
     return faults
 
