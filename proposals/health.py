@@ -115,6 +115,17 @@ def revert_of(flow: Flow) -> FlowProposal | None:
     return changes.filter(proposed_flow_data__in=former.values("definition")).order_by("-pk").first()
 
 
+def revert_is_due(flow: Flow) -> bool:
+    """Whether the next watch proposes to leave the flow's current version: by all sessions, whoever may see them."""
+    rows = versions_health(list(flow.versions.all()), AISession.objects.filter(account=flow.account_id))
+    current = next((row for row in rows if row.version.pk == flow.current_version_id), None)
+    if flow.is_archived or current is None or current.former is None or not current.is_worse:
+        return False
+    version, former = current.version, current.former.version
+    topic = Topic.objects.filter(account=flow.account_id, flow=flow).first()
+    return former.definition != version.definition and not (topic and _has_answer(topic, version, former))
+
+
 def _doing_worse(account_id: int) -> list[VersionHealth]:
     flows = Flow.objects.filter(account=account_id, status=Flow.Status.PUBLISHED, current_version__number__gt=1)
     ended = AISession.objects.filter(account=account_id, flow_version__flow__in=flows)
@@ -175,10 +186,7 @@ def _propose(lease: HeldLease, health: VersionHealth) -> bool:
     if flow.current_version_id != current.pk or former.definition == current.definition:
         return False
     topic, _ = Topic.objects.get_or_create(account_id=flow.account_id, flow=flow, defaults={"title": flow.title[:200]})
-    earlier = FlowProposal.objects.filter(topic=topic)
-    if earlier.filter(status=Status.PENDING).exists() or topic_is_parked(topic):
-        return False
-    if earlier.filter(base_version=current, proposed_flow_data=former.definition).exists():
+    if _has_answer(topic, current, former):
         return False
     sessions = _ended_badly(current)
     teams = {session.team_id for session in sessions}
@@ -202,6 +210,13 @@ def _propose(lease: HeldLease, health: VersionHealth) -> bool:
     )
     evidence_add(proposal, [session.pk for session in sessions])
     return True
+
+
+def _has_answer(topic: Topic, current: FlowVersion, former: FlowVersion) -> bool:
+    """Whether the topic has an open proposal, was put off, or this pair of versions was decided about."""
+    earlier = FlowProposal.objects.filter(topic=topic)
+    decided = earlier.filter(base_version=current, proposed_flow_data=former.definition)
+    return earlier.filter(status=Status.PENDING).exists() or topic_is_parked(topic) or decided.exists()
 
 
 def _ended_badly(version: FlowVersion) -> list[AISession]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from flowpilot.common.statistics import Difference
 from flowpilot.flows.models import Flow
-from proposals.health import COMPARED_FROM, VersionHealth, revert_of, versions_health
+from proposals.health import COMPARED_FROM, VersionHealth, revert_is_due, revert_of, versions_health
 from proposals.models import FlowProposal
 from sessions.models import AISession
 
@@ -27,6 +27,8 @@ class FlowHealth:
     # The proposal to go back, and where there is none the pending one in its way: as far as the viewer may see them.
     revert: FlowProposal | None
     pending: FlowProposal | None
+    # Whether one will open by itself.
+    is_due: bool
     compared_from: int = COMPARED_FROM
 
     @property
@@ -48,12 +50,14 @@ def flow_health(flow: Flow, versions: Any, user: Any) -> FlowHealth:
     rows = versions_health(list(versions), AISession.objects.for_user(user))
     current = next((row for row in rows if row.version.pk == flow.current_version_id), None)
     revert = pending = None
+    is_due = False
     if current and current.is_worse:
         visible = FlowProposal.objects.for_user(user)
         found = revert_of(flow)
         revert = visible.filter(pk=found.pk).first() if found else None
         pending = _pending(flow, user).first() if revert is None else None
-    return FlowHealth(rows, current, revert, pending)
+        is_due = revert_is_due(flow)
+    return FlowHealth(rows, current, revert, pending, is_due)
 
 
 @register.simple_tag
