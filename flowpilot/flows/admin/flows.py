@@ -59,7 +59,7 @@ class FlowAdmin(ReadOnlyAdmin):
         if obj.review_by is None:
             return None
         day = f"{obj.review_by:%-d %b %Y}"
-        badge = format_html(' <span class="fp-badge fp-failed">Overdue</span>') if obj.is_overdue else ""
+        badge = format_html(' <span class="fp-badge fp-failed">{}</span>', "Overdue") if obj.is_overdue else ""
         return format_html('<span class="fp-nowrap">{}</span>{}', day, badge)
 
     @admin.display(description="Status", ordering="status")
