@@ -51,6 +51,10 @@ class PortableFlow:
             "definition": self.definition,
         }
 
+    def to_line(self) -> str:
+        """The same in as few characters as it takes: what was small enough to be read stays so."""
+        return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":"))
+
     def to_text(self) -> str:
         return json.dumps(self.to_json(), ensure_ascii=False, indent=2) + "\n"
 
@@ -104,7 +108,8 @@ def _same_options(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> s
 
 
 def _text(data: bytes | str) -> tuple[str, DefinitionError | None]:
-    if len(data) > MAX_BYTES:
+    size = len(data) if isinstance(data, bytes) else len(data.encode(errors="surrogatepass"))
+    if size > MAX_BYTES:
         return "", DefinitionError("", "too_large", f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
     if isinstance(data, str):
         return data.removeprefix("\ufeff"), None

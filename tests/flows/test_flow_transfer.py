@@ -73,6 +73,7 @@ class TestReading:
             ('{\n  "format": "flowpilot-flow",\n  oops\n}', "Line 3, column 3: "),
             (b"\xff\xfe{}", "Byte 1 is not UTF-8 text."),
             (b"{" + b" " * MAX_BYTES, "The file is larger than 5 MB."),
+            ("ü" * (MAX_BYTES // 2 + 1), "The file is larger than 5 MB."),
             ("[" * 100_000, "The JSON is nested too deeply."),
             ("null", "Must be an object, as FlowPilot exports it."),
             ("[]", "Must be an object, as FlowPilot exports it."),

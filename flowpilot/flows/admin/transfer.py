@@ -101,7 +101,7 @@ def _shown(account: Account, portable: PortableFlow) -> dict[str, Any]:
     current: FlowVersion | None = same.current_version if same else None
     context: dict[str, Any] = {
         "portable": portable,
-        "text": portable.to_text(),
+        "text": portable.to_line(),
         "account": account,
         "same": same,
         "current": current,
