@@ -80,7 +80,7 @@ class MermaidRenderer(BaseRenderer):
     charset = "utf-8"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return data.encode() if isinstance(data, str) else JSONRenderer().render(data)
+        return str(data).encode()
 
 
 def _number_parameter(name: str, description: str) -> OpenApiParameter:
@@ -97,6 +97,12 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return FlowListSerializer if self.action == "list" else FlowSerializer
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A refusal is JSON and says so, also where a chart was asked for."""
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        return super().handle_exception(exc)
 
     @extend_schema(responses=FlowVersionSerializer(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)
