@@ -104,7 +104,7 @@ PLANTED_GAPS: tuple[PlantedGap, ...] = (
         base=0.13,
         per_2000=88,
         topic="rdp",
-        domain="remote_access",
+        domain="Remote access",
         lifts=("topic:rdp",),
     ),
     PlantedGap("high_escalation", rate=0.37, base=0.13, per_2000=86, client=HARD_CLIENT),

@@ -1,7 +1,7 @@
 """The sample account into the database, through the same services as everybody's data."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -10,9 +10,10 @@ from django.db import transaction
 from flowpilot.accounts.models import Account, Team
 from flowpilot.accounts.services import account_create, membership_create
 from flowpilot.common.errors import Conflict
+from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.flows.services import flow_create
 from flowpilot.sample.cast import ACCOUNT_NAME, ACCOUNT_SLUG, PEOPLE, TEAMS
-from flowpilot.sample.generate import generate_sessions
+from flowpilot.sample.generate import DEFAULT_DAYS, generate_sessions
 from flowpilot.sample.published import published_flows
 from sessions.ingest import sessions_ingest
 from sessions.records import record_from_object
@@ -35,8 +36,9 @@ def sample_load(
         account = account_create(slug=ACCOUNT_SLUG, name=ACCOUNT_NAME, time_zone=TIME_ZONE)
         teams = {name: Team.objects.create(account=account, name=name) for name in TEAMS}
         _add_people(account, teams, password)
-        for flow in published_flows():
-            flow_create(actor=None, account=account, **{**flow, "team": teams.get(flow["team"])})
+        for weeks, flow in enumerate(published_flows(), start=1):
+            version = flow_create(actor=None, account=account, **{**flow, "team": teams.get(flow["team"])})
+            _date_back(version, until - timedelta(days=DEFAULT_DAYS, weeks=weeks))
         done = 0
         for batch in _batches(generate_sessions(until=until, count=count, seed=seed)):
             done += len(sessions_ingest(actor=None, account=account, records=[record_from_object(o) for o in batch]))
@@ -55,6 +57,12 @@ def _add_people(account: Account, teams: dict[str, Team], password: str | None) 
             team=teams[person.team] if person.team else None,
             password=password,
         )
+
+
+def _date_back(version: FlowVersion, when: datetime) -> None:
+    """What guided the account's first sessions was published before them; a service knows no other time than now."""
+    FlowVersion.objects.filter(pk=version.pk).update(created_at=when)
+    Flow.objects.filter(pk=version.flow_id).update(created_at=when, updated_at=when)
 
 
 def _batches(objects: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
