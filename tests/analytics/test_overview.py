@@ -2,14 +2,16 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from analytics.metrics import TierWeek
 from flowpilot.accounts.models import Team
+from flowpilot.common.templatetags.flowpilot import share_trend
 from sessions.models import Client
 from tests.analytics.rows import make_history
 from tests.conftest import Cast
@@ -124,3 +126,17 @@ def test_the_page_does_not_ask_more_for_more_rows(cast: Cast, login: Any, django
     make_session(cast.account)
     with django_assert_num_queries(QUERIES):
         browser.get(OVERVIEW)
+
+
+def test_the_trend_compares_whole_weeks_only() -> None:
+    weeks = [
+        TierWeek(date(2026, 1, 5) + timedelta(weeks=n), {"guided": guided, "exploring": 0, "discovery": 20 - guided})
+        for n, guided in enumerate([0, 10, 12, 15, 20])
+    ]
+    # From a Thursday of the first week to the Tuesday of the last.
+    here = timezone.get_current_timezone()
+    start, end = datetime(2026, 1, 8, tzinfo=here), datetime(2026, 2, 3, tzinfo=here)
+    assert share_trend(weeks, "guided", start, end) == (
+        "from 50\N{NO-BREAK SPACE}% in the first whole week to 75\N{NO-BREAK SPACE}% in the last"
+    )
+    assert share_trend(weeks[:2], "guided", start, end) == ""

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -167,17 +168,20 @@ def graph_marks(diff: Any) -> dict[str, Any]:
 
 
 @register.simple_tag
-def share_trend(weeks: list[Any], tier: str) -> str:
+def share_trend(weeks: list[Any], tier: str, start: datetime, end: datetime) -> str:
     """How a tier's share of the sessions moved from the first week to the last, as a sentence.
 
-    Weeks with little in them, such as one that the period only touches, say nothing; without two others it is empty.
+    Only weeks that lie within the period count: a Monday morning is no week to compare with. Those with little in them
+    say nothing; without two others it is empty.
     """
-    shares = [(week.counts.get(tier, 0), sum(week.counts.values())) for week in weeks]
+    first_day, end_day = timezone.localdate(start), timezone.localdate(end)
+    whole = [week for week in weeks if first_day <= week.week and week.week + timedelta(days=7) <= end_day]
+    shares = [(week.counts.get(tier, 0), sum(week.counts.values())) for week in whole]
     shares = [(count, total) for count, total in shares if total >= ENOUGH]
     if len(shares) < 2:
         return ""
     (first, first_n), (last, last_n) = shares[0], shares[-1]
-    return f"from {percent(first / first_n)} in the first week to {percent(last / last_n)} in the last"
+    return f"from {percent(first / first_n)} in the first whole week to {percent(last / last_n)} in the last"
 
 
 SIGNS = {"resolution": "✓", "escalation": "↗", "action": "▸", "question": "?"}
