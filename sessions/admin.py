@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from flowpilot.common.admin import ReadOnlyAdmin
+from flowpilot.common.admin import NONE, ReadOnlyAdmin
 from sessions.conversation import conversation
 from sessions.models import AISession, Client, Tier, tier_q
 
@@ -48,11 +48,11 @@ class AISessionAdmin(ReadOnlyAdmin):
     @admin.display(description="Confidence", ordering="confidence_score")
     def tier_badge(self, obj: AISession) -> SafeString:
         # Nothing is known of a session before its analysis.
-        return SafeString("–") if obj.confidence_score is None else tier_badge(obj.confidence_score, obj.tier)
+        return NONE if obj.confidence_score is None else tier_badge(obj.confidence_score, obj.tier)
 
     @admin.display(description="Technician", ordering="technician_email")
     def person(self, obj: AISession) -> str:
-        return str(obj.technician or obj.technician_email or "–")
+        return str(obj.technician or obj.technician_email or NONE)
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         session = self.get_object(request, unquote(object_id))

@@ -9,9 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Field, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 
 from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import permission_name
+
+NONE = SafeString('<span class="fp-none">–</span>')
 
 
 class ScopedRelatedFilter(admin.RelatedFieldListFilter):
@@ -116,6 +119,9 @@ class TenantAdmin(ScopedAdmin, AbsentIsNotFound, admin.ModelAdmin):
 
 class ReadOnlyAdmin(TenantAdmin):
     """Rows that only services write: the admin shows them."""
+
+    # Marked, for a card on a phone leaves out what is not there.
+    empty_value_display = NONE
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from flowpilot.common.admin import NONE
 from flowpilot.common.templatetags.flowpilot import percent
 from proposals.admin.queue import tab_of
 from proposals.models import FlowProposal
@@ -90,7 +91,7 @@ class QueueColumns:
     @admin.display(description="Topic escalated")
     def escalated(self, obj: FlowProposal) -> SafeString:
         if not obj.topic_session_count:
-            return SafeString("–")
+            return NONE
         return format_html(
             '{}<span class="fp-card-word"> escalated</span><span class="fp-sub">{} of {}</span>',
             percent(obj.escalation_rate),
@@ -114,7 +115,7 @@ class QueueColumns:
     @admin.display(description="Claimed by")
     def claim(self, obj: FlowProposal) -> SafeString:
         if obj.claimant is None or obj.claimed_until is None:
-            return SafeString('<span class="fp-none">–</span>')
+            return NONE
         until = timezone.localtime(obj.claimed_until)
         return format_html(
             '<span class="fp-card-word">claimed by </span>{}<span class="fp-sub">until {}</span>',

@@ -51,10 +51,10 @@ class FlowAdmin(ReadOnlyAdmin):
         return f"v{obj.current_version.number}" if obj.current_version else "–"
 
     @admin.display(description="Sessions", ordering="session_count")
-    def sessions(self, obj: Any) -> int:
-        return int(obj.session_count)
+    def sessions(self, obj: Any) -> SafeString:
+        return format_html('{}<span class="fp-card-word"> sessions</span>', obj.session_count)
 
-    @admin.display(description="Review by", ordering="review_by", empty_value="–")
+    @admin.display(description="Review by", ordering="review_by")
     def review(self, obj: Flow) -> SafeString | None:
         if obj.review_by is None:
             return None
