@@ -69,3 +69,5 @@ def test_the_bar_fits_a_phone(open_page: OpenPage, cast: Cast) -> None:
     page = open_page("/admin/", user=cast.alice, width=390)
     for place in page.locator(".fp-places a").all():
         expect(place).to_be_in_viewport()
+    tops = {place.bounding_box()["y"] for place in page.locator(".fp-places a").all()}  # type: ignore[index]
+    assert len(tops) == 1, "the places take more than one row"
