@@ -194,6 +194,7 @@ class ApiKey(TenantModel):
     objects = ApiKeyQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
+        verbose_name = "API key"
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["account", "prefix"], name="api_key_prefix_in_account")]
 

@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ('membership', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='api_key', to='accounts.membership')),
             ],
             options={
+                'verbose_name': 'API key',
                 'ordering': ['-created_at'],
             },
         ),
