@@ -4,7 +4,10 @@ Two URLs are enough: `DATABASE_URL` (PostgreSQL) and `REDIS_URL`. While embedded
 URLs stand in `var/embedded.env`, so that a second terminal needs no set-up.
 """
 
+import contextlib
 import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -23,20 +26,23 @@ if (VAR_DIR / "embedded.env").exists():
     environ.Env.read_env(VAR_DIR / "embedded.env")
 
 
-def _secret_key() -> str:
-    """The key of this installation: from the environment, else one made once and kept in `var/`."""
-    if key := env.str("SECRET_KEY", default=""):
-        return key
-    path = VAR_DIR / "secret_key"
+def _made_once(name: str, make: Callable[[], str]) -> str:
+    """A secret of this installation, made at the first start and kept in `var/`."""
+    path = VAR_DIR / name
     if not path.exists():
         VAR_DIR.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
+        draft = path.with_name(f".{name}.{secrets.token_hex(8)}")
+        draft.touch(mode=0o600)
+        draft.write_text(make())
+        # Web, worker and beat start at once: the first one's secret stays, whole.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     return path.read_text()
 
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = _secret_key()
+SECRET_KEY = env.str("SECRET_KEY", default="") or _made_once("secret_key", lambda: secrets.token_urlsafe(50))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -143,6 +149,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=5),
         # A run that waited longer than one period is stale: the next one does the same work.
         "options": {"expires": 300},
+    },
+    "deliver-due-pushes": {
+        "task": "sessions.psa.tasks.deliver_due_pushes",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
     },
     "refresh-impacts": {"task": "proposals.tasks.refresh_impacts", "schedule": timedelta(days=1)},
     "abandon-idle-sessions": {
@@ -293,6 +304,19 @@ PROPOSAL_SLA_DAYS = tuple(env.list("PROPOSAL_SLA_DAYS", cast=int, default=[2, 7]
 PROPOSAL_EXPIRES = timedelta(days=env.int("PROPOSAL_EXPIRE_DAYS", default=28))
 REVIEW_CLAIM = timedelta(minutes=env.int("REVIEW_CLAIM_MINUTES", default=30))
 REVIEW_UNDO = timedelta(minutes=env.int("REVIEW_UNDO_MINUTES", default=30))
+
+# --- Ticketing systems ------------------------------------------------------------------------------------------------
+
+# Fernet keys that seal the credentials at rest: the first seals, all of them open.
+PSA_KEYS = env.list("PSA_KEY", default=[]) or [
+    _made_once("psa_key", lambda: urlsafe_b64encode(secrets.token_bytes(32)).decode())
+]
+# Seconds of one errand, all its requests together; a lookup is shorter, because somebody waits for it.
+PSA_TIMEOUT = env.float("PSA_TIMEOUT_SECONDS", default=20.0)
+PSA_LOOKUP_TIMEOUT = env.float("PSA_LOOKUP_TIMEOUT_SECONDS", default=8.0)
+PSA_MAX_ATTEMPTS = env.int("PSA_MAX_ATTEMPTS", default=12)
+# Addresses inside private networks, and http: for a ticketing system in one's own house.
+PSA_ALLOW_PRIVATE = env.bool("PSA_ALLOW_PRIVATE", default=False)
 
 LOGGING = {
     "version": 1,

@@ -11,6 +11,9 @@ from django.utils.safestring import SafeString
 from flowpilot.common.admin import NONE, ReadOnlyAdmin
 from sessions.conversation import conversation
 from sessions.models import AISession, Client, Tier, tier_q
+from sessions.psa.admin import PsaConnectionAdmin, PsaPushAdmin
+
+__all__ = ["AISessionAdmin", "ClientAdmin", "PsaConnectionAdmin", "PsaPushAdmin", "tier_badge"]
 
 
 class TierFilter(admin.SimpleListFilter):

@@ -1,9 +1,15 @@
-"""When the runner's own upkeep runs. Tasks re-read the state, and are safe to run twice."""
+"""When the runner's own upkeep runs, and the ticketing side's tasks where Celery looks for them.
+
+Tasks re-read the state, and are safe to run twice.
+"""
 
 from celery import shared_task
 from django.utils import timezone
 
+from sessions.psa.tasks import deliver_due_pushes, deliver_push
 from sessions.runner.ending import sessions_abandon_idle
+
+__all__ = ["abandon_idle_sessions", "deliver_due_pushes", "deliver_push"]
 
 
 @shared_task

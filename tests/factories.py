@@ -12,7 +12,9 @@ from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.services import flow_create
 from proposals.models import FlowProposal, ProposalEvidence, Topic
 from sessions.ingest import sessions_ingest
-from sessions.models import AISession, SessionStep
+from sessions.models import AISession, PsaConnection, PsaPush, SessionStep
+from sessions.psa.clients import CREDENTIALS
+from sessions.psa.vault import seal
 from sessions.records import record_from_object
 
 PASSWORD = "a long enough phrase"
@@ -84,6 +86,42 @@ def make_session(account: Account, **fields: Any) -> AISession:
     obj = record(**fields)
     sessions_ingest(actor=None, account=account, records=[record_from_object(obj)])
     return AISession.objects.get(account=account, external_id=obj["external_id"])
+
+
+def make_connection(account: Account, kind: str = "connectwise", **fields: Any) -> PsaConnection:
+    """An active connection; every credential is `<name>-of-<kind>`."""
+    credentials = {name: f"{name}-of-{kind}" for name in CREDENTIALS[kind]}
+    return PsaConnection.objects.create(
+        account=account,
+        kind=kind,
+        **{
+            "name": f"Our {kind}",
+            "base_url": f"https://{kind}.example",
+            "credentials": seal(account_id=account.pk, credentials=credentials),
+            **fields,
+        },
+    )
+
+
+def make_push(session: AISession, **fields: Any) -> PsaPush:
+    """A note that is due, over the account's connection (made where there is none)."""
+    connection = fields.pop("connection", None) or (
+        PsaConnection.objects.filter(account=session.account_id).first() or make_connection(session.account)
+    )
+    return PsaPush.objects.create(
+        account_id=session.account_id,
+        session=session,
+        connection=connection,
+        **{
+            "ticket_id": "48213",
+            "kind": PsaPush.Kind.NOTE,
+            "occasion": f"end {next(_numbers)}",
+            "payload": {"text": "It works again"},
+            "attempts_allowed": 12,
+            "next_attempt_at": timezone.now(),
+            **fields,
+        },
+    )
 
 
 def make_flow(account: Account, title: str = "VPN", **fields: Any) -> FlowVersion:

@@ -26,8 +26,11 @@ _WORK = frozenset(
         "flows.view_flowversion",
     }
 )
-_INGEST = frozenset({"ai_sessions.add_aisession", "ai_sessions.change_aisession"})
+# Who works sessions looks tickets up; who may do so sees nothing of the connection but its name.
+_INGEST = frozenset({"ai_sessions.add_aisession", "ai_sessions.change_aisession", "ai_sessions.use_psaconnection"})
 _READ = _WORK | {
+    "ai_sessions.view_psaattempt",
+    "ai_sessions.view_psapush",
     "analytics.view_metrics",
     "proposals.view_analysisrun",
     "proposals.view_flowproposal",
@@ -38,6 +41,7 @@ _REVIEW = frozenset(
     {
         "accounts.view_membership",
         "accounts.view_user",
+        "ai_sessions.requeue_psapush",
         "common.view_auditevent",
         "flows.change_flow",
         "proposals.decide_flowproposal",
@@ -50,6 +54,7 @@ _OWN = frozenset(
         *(f"accounts.{verb}_team" for verb in ("add", "change", "delete")),
         *(f"accounts.{verb}_membership" for verb in ("add", "change", "delete")),
         *(f"accounts.{verb}_apikey" for verb in ("view", "add", "change")),
+        *(f"ai_sessions.{verb}_psaconnection" for verb in ("view", "add", "change")),
     }
 )
 

@@ -10,6 +10,7 @@ from sessions.models.session import (
     tier_q,
 )
 from sessions.models.work import Attachment, Handover
+from sessions.psa.models import PsaAttempt, PsaConnection, PsaPush, PsaPushQuerySet
 
 __all__ = [
     "AISession",
@@ -17,6 +18,10 @@ __all__ = [
     "Attachment",
     "Client",
     "Handover",
+    "PsaAttempt",
+    "PsaConnection",
+    "PsaPush",
+    "PsaPushQuerySet",
     "SessionStep",
     "Tier",
     "tier_of",

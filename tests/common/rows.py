@@ -20,8 +20,8 @@ from proposals.models import (
     ReviewDraft,
     SessionAnalysis,
 )
-from sessions.models import Attachment, Handover
-from tests.factories import definition, make_flow, make_proposal, make_session
+from sessions.models import Attachment, Handover, PsaAttempt
+from tests.factories import definition, make_flow, make_proposal, make_push, make_session
 
 # What names no thing of the account's: choices, and a hash.
 NO_TEXT_OF_ANYBODY = {"ApiKey.secret_hash", "AISession.node_id", "SessionStep.node_id"}
@@ -67,7 +67,12 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     Attachment.objects.create(
         account=account, session=session, key=f"{word.lower()}-key", name=word, content_type=word.lower(), size=1
     )
-    rows = [account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run]
+    push = make_push(session, payload={"text": word})
+    PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
+    rows = [
+        account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run,
+        push, push.connection,
+    ]  # fmt: skip
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)
     return found
@@ -113,10 +118,12 @@ def limited_member(account: Account, role: str, team: Team, email: str) -> User:
 
 
 def other_team_rows(account: Account, word: str, member: User) -> FlowProposal:
-    """A session, its analysis, a proposal and its audit event of another team of `account`, marked by `word`."""
+    """A session, its analysis and push, a proposal and its audit event of another team of `account`, with `word`."""
     team = Team.objects.create(account=account, name=f"{word} team")
     session = make_session(account, team=team.name, title=word, problem_summary=word, resolution_summary=word)
     proposal = make_proposal(account, sessions=0, team=team, title=word, description=word, source_session=session)
     SessionAnalysis.objects.create(account=account, session=session, state="failed", error=word)
+    push = make_push(session, ticket_id=word, payload={"text": word})
+    PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now(), error=word)
     audit_record(actor=member, action="seen", target=proposal, reason=word)
     return proposal

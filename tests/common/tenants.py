@@ -38,6 +38,8 @@ ADMIN = {
     "flows_flow": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
     "ai_sessions_aisession": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
     "ai_sessions_client": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
+    "ai_sessions_psaconnection": Pages(OWNERS, OWNERS, OWNERS, NOBODY),
+    "ai_sessions_psapush": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "proposals_flowproposal": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "proposals_analysisrun": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "proposals_sessionanalysis": Pages(READERS, NOBODY, NOBODY, NOBODY),
@@ -45,6 +47,7 @@ ADMIN = {
 # Addresses of one row beside Django's usual ones: the row, who may open them, and what they then get (405 where only
 # a POST is answered). Who may see the row but not this gets 403.
 ADMIN_OF_ROW = {
+    "ai_sessions_psaconnection_test": ("ai_sessions_psaconnection", OWNERS, 405),
     "flows_flow_diff": ("flows_flow", EVERYONE, 200),
     "flows_flow_export": ("flows_flow", EVERYONE, 200),
     "flows_flow_edit": ("flows_flow", REVIEWERS, 200),

@@ -5,16 +5,17 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis, Topic
 from sessions.ingest import sessions_ingest
-from sessions.models import AISession
+from sessions.models import AISession, PsaAttempt
 from sessions.records import record_from_object
 from tests.conftest import Cast
-from tests.factories import definition, make_flow, make_member, record
+from tests.factories import definition, make_flow, make_member, make_push, record
 
 
 def add_rows(cast: Cast, start: int, stop: int) -> None:
@@ -32,6 +33,7 @@ def add_rows(cast: Cast, start: int, stop: int) -> None:
         )  # fmt: skip
         SessionAnalysis.objects.create(account=account, session=session, state="failed", topic=topic)
         AnalysisRun.objects.create(account=account, lease_token=n)
+        PsaAttempt.objects.create(account=account, push=make_push(session), number=1, started_at=timezone.now())
         audit_record(actor=cast.alice, action="seen", target=session)
         make_member(account, Role.TECHNICIAN, f"member{n}@northwind.test", team=team)
 
@@ -41,6 +43,8 @@ def add_rows(cast: Cast, start: int, stop: int) -> None:
 LISTS = {
     "/admin/ai_sessions/aisession/": 10,
     "/admin/ai_sessions/client/": 6,
+    "/admin/ai_sessions/psapush/": 6,
+    "/admin/ai_sessions/psaconnection/": 6,
     "/admin/flows/flow/": 9,
     "/admin/proposals/flowproposal/": 15,
     "/admin/proposals/sessionanalysis/": 6,

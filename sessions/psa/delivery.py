@@ -1,0 +1,234 @@
+"""One try of a push.
+
+Three steps: claim it and write down that a try begins (a transaction), talk to the ticketing system (none), write down
+what came of it (a transaction). A worker that dies in between leaves a try that never ended: the next one takes it for
+unclear and looks in the ticket before it sends. So nothing is lost and nothing is written twice.
+"""
+
+import logging
+import time
+import traceback
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F, Q
+
+from sessions.models import PsaAttempt, PsaConnection, PsaPush
+from sessions.psa.backoff import LONGEST, SETTLING, pause_after, requested_pause
+from sessions.psa.clients import Note, PsaClient, TimeEntry, client_of
+from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
+from sessions.psa.models import free_q
+from sessions.psa.services import push_start
+
+logger = logging.getLogger(__name__)
+
+State, Outcome, Kind = PsaPush.State, PsaAttempt.Outcome, PsaPush.Kind
+OUTCOMES: dict[type[PsaError], PsaAttempt.Outcome] = {
+    PsaFailed: Outcome.FAILED,
+    PsaRejected: Outcome.REJECTED,
+    PsaUnclear: Outcome.UNKNOWN,
+}
+# Tries that only look, after the last one that was allowed to send ended without a clear answer.
+LOOKS = 3
+LONGEST_TEXT = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to try a push once. `look`: it may be written already; `may_send`: it has tries left."""
+
+    push: PsaPush
+    attempt: PsaAttempt
+    look: bool
+    may_send: bool
+    now: datetime
+    clock: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> timedelta:
+        return timedelta(seconds=time.monotonic() - self.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    outcome: PsaAttempt.Outcome
+    error: str = ""
+    status_code: int | None = None
+    retry_after: str | None = None
+
+
+def push_deliver(*, push_id: int, now: datetime | None = None) -> str | None:
+    """Try a push that is due; gives its state after that, or None where it is not due or another worker has it.
+
+    `now` None is the database's time, the same for all workers. Safe to run twice, and at once.
+    """
+    claim = _claim(push_id, now or database_now())
+    if claim is None:
+        return None
+    result = _attempt(claim)
+    return _finish(claim, result)
+
+
+def database_now() -> datetime:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
+def claim_length() -> timedelta:
+    """Longer than any try can take: its requests all end at PSA_TIMEOUT."""
+    return timedelta(seconds=2 * settings.PSA_TIMEOUT + 120)
+
+
+def _claim(push_id: int, now: datetime) -> Claim | None:
+    if not PsaPush.objects.due(now).filter(pk=push_id).exists():
+        return None
+    with transaction.atomic():
+        # Of two workers one waits here for the other's UPDATE, and then finds the push taken.
+        taken = PsaPush.objects.filter(free_q(now), pk=push_id).update(
+            claimed_until=now + claim_length(), claim_token=F("claim_token") + 1, attempt_count=F("attempt_count") + 1
+        )
+        if not taken:
+            return None
+        push = PsaPush.objects.select_related("connection", "session").get(pk=push_id)
+        unfinished = push.attempts.filter(outcome=Outcome.RUNNING)
+        if unfinished.update(outcome=Outcome.UNKNOWN, finished_at=now, error="its worker was stopped"):
+            push.state = State.UNKNOWN
+            push.save(update_fields=["state"])
+        attempt = PsaAttempt.objects.create(
+            account_id=push.account_id, push=push, number=push.attempt_count, started_at=now
+        )
+    may_send = push.attempt_count <= push.attempts_allowed
+    return Claim(push, attempt, look=push.state == State.UNKNOWN, may_send=may_send, now=now)
+
+
+def _attempt(claim: Claim) -> Result:
+    """Talk to the system. Until it has looked, whatever goes wrong leaves the outcome unknown."""
+    push, looking = claim.push, claim.look
+    # The claim's own time, not this moment's: a worker that was paused must not send after its claim.
+    seconds = max(settings.PSA_TIMEOUT - claim.elapsed.total_seconds(), 0.001)
+    try:
+        with client_of(push.connection, seconds=seconds) as client:
+            if looking:
+                if is_written(client, push):
+                    return Result(Outcome.FOUND)
+                if not claim.may_send:
+                    return Result(Outcome.ABSENT, "it is not in the ticket, and no tries are left")
+                looking = False
+            write(client, push)
+            return Result(Outcome.SENT)
+    except PsaError as error:
+        outcome = Outcome.UNKNOWN if looking else OUTCOMES[type(error)]
+        message = f"looking for it: {error.message}" if looking else error.message
+        return Result(outcome, message, error.status_code, error.retry_after)
+    except Exception as error:
+        # Without the error's own words: they might hold what was sent.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("push %s: %s\n%s", push.pk, type(error).__name__, frames)
+        return Result(Outcome.UNKNOWN, f"an error of FlowPilot's own: {type(error).__name__}")
+
+
+def is_written(client: PsaClient, push: PsaPush) -> bool:
+    """Whether the ticket has it. A status carries no marker: it is there when the ticket has it."""
+    if push.kind == Kind.STATUS:
+        wanted: str = push.payload["status"]
+        return client.ticket(push.ticket_id).status.casefold() == wanted.casefold()
+    texts = client.notes(push.ticket_id) if push.kind == Kind.NOTE else client.times(push.ticket_id)
+    return any(push.marker in text for text in texts)
+
+
+def write(client: PsaClient, push: PsaPush) -> None:
+    """Send it once. Raises PsaError."""
+    payload: dict[str, Any] = push.payload
+    if push.kind == Kind.STATUS:
+        client.set_status(push.ticket_id, payload["status"])
+        return
+    text = marked(payload["text"], push.marker)
+    if push.kind == Kind.NOTE:
+        client.add_note(push.ticket_id, Note(text=text, internal=push.connection.notes_internal))
+        return
+    entry = TimeEntry(
+        text=text,
+        started_at=datetime.fromisoformat(payload["started_at"]),
+        ended_at=datetime.fromisoformat(payload["ended_at"]),
+        resource=push.connection.time_resource,
+        role=push.connection.time_role,
+    )
+    client.add_time(push.ticket_id, entry)
+
+
+def marked(text: str, marker: str) -> str:
+    """The text with its marker at the end, where a limit of the system's would cut: so the text is cut first."""
+    return f"{text[:LONGEST_TEXT].rstrip()}\n\n[FlowPilot {marker}]"
+
+
+def _finish(claim: Claim, result: Result) -> str | None:
+    finished = claim.now + claim.elapsed
+    ended = {"outcome": result.outcome, "finished_at": finished, "status_code": result.status_code}
+    with transaction.atomic():
+        PsaAttempt.objects.filter(pk=claim.attempt.pk, outcome=Outcome.RUNNING).update(
+            **ended, error=result.error[:500]
+        )
+        own = PsaPush.objects.select_for_update().filter(pk=claim.push.pk, claim_token=claim.push.claim_token)
+        push = own.first()
+        if push is None:
+            return None  # the claim ran out: the next worker has taken this try for unclear, and looks
+        _settle(push, result, finished)
+        push.claimed_until = None
+        push.save(update_fields=["state", "next_attempt_at", "settled_at", "claimed_until"])
+        if result.retry_after:
+            _pause_connection(push, result, finished)
+        if push.next_attempt_at is None and push.kind != Kind.STATUS:
+            transaction.on_commit(partial(_start_status, push, finished), robust=True)
+    return push.state
+
+
+def _start_status(push: PsaPush, now: datetime) -> None:
+    """The session's status waited for its note and its time."""
+    waiting = PsaPush.objects.due(now).filter(session=push.session_id, kind=Kind.STATUS)
+    for pk in waiting.values_list("pk", flat=True):
+        push_start(pk)
+
+
+def _settle(push: PsaPush, result: Result, finished: datetime) -> None:
+    """What the push is after this try, and when the next one is."""
+    unclear = result.outcome == Outcome.UNKNOWN
+    allowed = push.attempts_allowed + (LOOKS if unclear else 0)
+    if result.outcome in PsaAttempt.SUCCESSES:
+        push.state = State.SUCCEEDED
+    elif result.outcome in (Outcome.REJECTED, Outcome.ABSENT):
+        push.state = State.EXHAUSTED
+    elif push.attempt_count >= allowed:
+        push.state = State.UNKNOWN if unclear else State.EXHAUSTED
+    else:
+        push.state = State.UNKNOWN if unclear else State.PENDING
+        push.next_attempt_at = finished + _wait(push, result, finished)
+        return
+    push.next_attempt_at, push.settled_at = None, finished
+
+
+def _wait(push: PsaPush, result: Result, finished: datetime) -> timedelta:
+    # A push that was queued again begins with short pauses again.
+    before = max(push.attempts_allowed - settings.PSA_MAX_ATTEMPTS, 0)
+    wait = pause_after(max(push.attempt_count - before, 1))
+    if result.outcome == Outcome.UNKNOWN:
+        wait = max(wait, SETTLING)
+    asked = requested_pause(result.retry_after, finished)
+    # Spread, so that all who were told the same do not come back in the same second.
+    return wait if asked is None else max(wait, asked + pause_after(1))
+
+
+def _pause_connection(push: PsaPush, result: Result, finished: datetime) -> None:
+    """The system's wish holds for all that is sent there, for an hour at most."""
+    asked = requested_pause(result.retry_after, finished)
+    if asked is None:
+        return
+    until = finished + min(asked, LONGEST)
+    earlier = Q(paused_until=None) | Q(paused_until__lt=until)
+    PsaConnection.objects.filter(earlier, pk=push.connection_id).update(paused_until=until)

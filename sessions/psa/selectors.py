@@ -1,0 +1,78 @@
+"""What is read of the ticketing side."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from sessions.models import AISession, PsaConnection, PsaPush
+
+State, Kind = PsaPush.State, PsaConnection.Kind
+# The names that records use for a system, without case, spaces and signs.
+SYSTEMS = {
+    "connectwise": Kind.CONNECTWISE,
+    "connectwisemanage": Kind.CONNECTWISE,
+    "connectwisepsa": Kind.CONNECTWISE,
+    "halo": Kind.HALOPSA,
+    "halopsa": Kind.HALOPSA,
+    "autotask": Kind.AUTOTASK,
+    "autotaskpsa": Kind.AUTOTASK,
+}
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PushCounts:
+    """How pushes stand, each counted once. `eventual`: succeeded after at least one try that did not."""
+
+    first_try: int
+    eventual: int
+    exhausted: int
+    pending: int
+    unknown: int
+
+    @property
+    def total(self) -> int:
+        return self.first_try + self.eventual + self.exhausted + self.pending + self.unknown
+
+
+def push_counts(pushes: QuerySet[PsaPush]) -> PushCounts:
+    """Counts of any set of pushes, in one query. Tries are never counted as pushes."""
+    succeeded = Q(state=State.SUCCEEDED)
+    counts: dict[str, int] = pushes.order_by().aggregate(
+        first_try=Count("pk", filter=succeeded & Q(attempt_count=1)),
+        eventual=Count("pk", filter=succeeded & Q(attempt_count__gt=1)),
+        exhausted=Count("pk", filter=Q(state=State.EXHAUSTED)),
+        pending=Count("pk", filter=Q(state=State.PENDING)),
+        unknown=Count("pk", filter=Q(state=State.UNKNOWN)),
+    )
+    return PushCounts(**counts)
+
+
+def connection_of(session: AISession) -> PsaConnection | None:
+    """The active connection to the system that the session's ticket is in; None without one, or without a ticket."""
+    name = "".join(letter for letter in session.psa_system.lower() if letter.isalnum())
+    kind = SYSTEMS.get(name)
+    if kind is None or not session.psa_ticket_id:
+        return None
+    return PsaConnection.objects.filter(account=session.account_id, kind=kind, is_active=True).first()
+
+
+def connections_for(actor: Any) -> QuerySet[PsaConnection]:
+    """Where `actor` may look tickets up: for a choice of systems. Holds no credentials."""
+    return PsaConnection.objects.for_user(actor, "use").filter(is_active=True).defer("credentials")
+
+
+def due_pushes(now: datetime) -> list[int]:
+    """Ids of what should be tried now: of each connection its oldest, at most AT_ONCE, so that no account waits for
+    another's thousands."""
+    waiting = PsaPush.objects.due(now)
+    connections = waiting.order_by().values_list("connection", flat=True).distinct()
+    return [
+        pk
+        for connection in sorted(connections)
+        for pk in waiting.filter(connection=connection)
+        .order_by("next_attempt_at", "pk")
+        .values_list("pk", flat=True)[:AT_ONCE]
+    ]

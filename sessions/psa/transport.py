@@ -1,0 +1,139 @@
+"""Connections that go where they may, and end when they must.
+
+The address that was checked is the address that is connected to, so a name that answers differently the second time
+gains nothing. The deadline holds for the whole exchange: a server that sends a byte a second keeps nobody.
+"""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import httpcore
+import httpx
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class AddressRefused(httpcore.ConnectError):
+    """The name leads to an address inside a private network."""
+
+
+class Transport(httpx.BaseTransport):
+    """httpx over an httpcore pool of our own; raises httpcore's errors. `deadline` is on time.monotonic()'s clock."""
+
+    def __init__(self, *, deadline: float, allow_private: bool) -> None:
+        backend = _Backend(deadline, allow_private)
+        self._pool = httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend, max_connections=1)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
+        )
+        answer = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=url,
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Body(answer.stream), extensions=answer.extensions
+        )
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, deadline: float, allow_private: bool) -> None:
+        self._real = httpcore.SyncBackend()
+        self._deadline, self._allow_private = deadline, allow_private
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        address = safe_address(host, port, allow_private=self._allow_private)
+        limit = _left(self._deadline, timeout, httpcore.ConnectTimeout)
+        return _Stream(self._real.connect_tcp(address, port, limit, local_address, socket_options), self._deadline)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection on which no step outlasts the deadline."""
+
+    def __init__(self, real: httpcore.NetworkStream, deadline: float) -> None:
+        self._real, self._deadline = real, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._real.read(max_bytes, _left(self._deadline, timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._real.write(buffer, _left(self._deadline, timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._real.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        limit = _left(self._deadline, timeout, httpcore.ConnectTimeout)
+        return _Stream(self._real.start_tls(ssl_context, server_hostname, limit), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._real.get_extra_info(info)
+
+
+def safe_address(host: str, port: int, *, allow_private: bool) -> str:
+    """An address of `host` to connect to. Raises AddressRefused where any of its addresses is not a public one."""
+    try:
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(f"the name {host} is not known") from error
+    if not allow_private and not all(is_public(address) for address in found):
+        raise AddressRefused(f"{host} leads into a private network")
+    return found[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether `address` is one of the open internet, also where it stands inside an IPv6 one."""
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
+        if ip in NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        ip = inner or ip
+    return ip.is_global and not ip.is_multicast
+
+
+def _left(deadline: float, timeout: float | None, late: type[Exception]) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise late("out of time")
+    return left if timeout is None else min(left, timeout)
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """Made once: reading the certificates takes longer than a request."""
+    return httpx.create_ssl_context()

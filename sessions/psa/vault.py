@@ -1,0 +1,51 @@
+"""Credentials at rest: sealed with the first of the installation's keys, opened with any of them.
+
+Rotation: put a new key before the old one, run `manage.py reseal_psa_credentials`, take the old one away.
+"""
+
+import json
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+class SealBroken(Exception):
+    """The credentials cannot be opened: another key sealed them, or they are another account's."""
+
+
+def seal(*, account_id: int, credentials: dict[str, str]) -> bytes:
+    """The credentials as they are kept. They name their account: copied to another's row they do not open."""
+    return _keys().encrypt(json.dumps({"account": account_id, "credentials": credentials}).encode())
+
+
+def unseal(*, account_id: int, sealed: bytes | memoryview) -> dict[str, str]:
+    """Raises SealBroken."""
+    try:
+        content = json.loads(_keys().decrypt(bytes(sealed)))
+    except InvalidToken as error:
+        raise SealBroken("none of the keys in PSA_KEY opens these credentials; enter them again") from error
+    if content["account"] != account_id:
+        raise SealBroken("these credentials belong to another account")
+    opened: dict[str, str] = content["credentials"]
+    return opened
+
+
+def reseal(sealed: bytes | memoryview) -> bytes:
+    """The same content, sealed with the first key. Raises SealBroken."""
+    try:
+        return _keys().rotate(bytes(sealed))
+    except InvalidToken as error:
+        raise SealBroken("none of the keys in PSA_KEY opens these credentials") from error
+
+
+def _keys() -> MultiFernet:
+    keys = []
+    for number, key in enumerate(settings.PSA_KEYS, 1):
+        try:
+            keys.append(Fernet(key))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"PSA_KEY: key {number} of {len(settings.PSA_KEYS)} is not 32 bytes in URL-safe base64"
+            ) from error
+    return MultiFernet(keys)
