@@ -324,4 +324,6 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # A line for each request, with what is asked for in it; what came of a push stands in its attempts.
+    "loggers": {"httpx": {"level": "WARNING"}},
 }

@@ -99,7 +99,7 @@ class SystemFilter(admin.SimpleListFilter):
 
 class AttemptInline(ScopedAdmin, admin.TabularInline):
     model = PsaAttempt
-    fields = readonly_fields = ["number", "started_at", "finished_at", "outcome", "status_code", "error"]
+    fields = ["number", "started_at", "finished_at", "outcome", "status_code", "error"]
     ordering = ["number"]
     extra = 0
 

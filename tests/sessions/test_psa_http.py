@@ -1,0 +1,175 @@
+"""What an answer means, what time a call may take, and where it may go."""
+
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+
+from sessions.psa.backoff import FIRST, LONGEST, pause_after, requested_pause
+from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
+from sessions.psa.http import Exchange
+from sessions.psa.transport import is_public, safe_address
+from tests.sessions.psa_servers import FakePsa, serving
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+PATH = "/v1.0/ThresholdInformation"
+
+
+def ask(psa: FakePsa, path: str = PATH, **options: Any) -> Any:
+    with Exchange(options.pop("base_url", psa.url), secrets=options.pop("secrets", ()), **options) as exchange:
+        return exchange.request("GET", path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "code"),
+    [
+        ("429", PsaFailed, 429),
+        ("401", PsaFailed, 401),
+        ("400", PsaRejected, 400),
+        ("503", PsaUnclear, 503),
+        ("500-before", PsaUnclear, 500),
+        ("wrong-json", PsaUnclear, 200),
+        ("cut-short", PsaUnclear, None),
+        ("drop-before", PsaUnclear, None),
+        ("huge", PsaUnclear, 200),
+    ],
+)
+def test_what_an_answer_means(psa: FakePsa, fault: str, error: type[PsaError], code: int | None) -> None:
+    psa.plan = lambda request: fault
+    with pytest.raises(error) as caught:
+        ask(psa)
+    assert type(caught.value) is error
+    assert caught.value.status_code == code
+    assert caught.value.retry_after == ("7" if fault in ("429", "503") else None)
+
+
+def test_nobody_there_is_a_clear_no(psa: FakePsa) -> None:
+    """Nothing was sent: it may be sent again without looking."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(PsaFailed, match="no connection"):
+            ask(psa, base_url=f"http://127.0.0.1:{unused.getsockname()[1]}")
+    with pytest.raises(PsaFailed, match="not known"):
+        ask(psa, base_url="http://nobody.invalid")
+
+
+def test_a_redirect_is_not_followed(psa: FakePsa) -> None:
+    with serving(FakePsa()) as inside:
+        psa.plan, psa.redirect_to = (lambda request: "redirect"), f"{inside.url}/v1.0/ThresholdInformation"
+        with pytest.raises(PsaFailed, match="points elsewhere"):
+            ask(psa)
+        assert inside.requests == []
+
+
+def test_private_addresses_are_refused(psa: FakePsa, settings: Any) -> None:
+    settings.PSA_ALLOW_PRIVATE = False
+    for url in (psa.url, psa.url.replace("127.0.0.1", "localhost")):
+        with pytest.raises(PsaFailed, match="private network: PSA_ALLOW_PRIVATE is off"):
+            ask(psa, base_url=url)
+    assert psa.requests == []
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_called(
+    psa: FakePsa, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that leads outside when it is checked and inside when it is called (DNS rebinding) is asked once only."""
+    settings.PSA_ALLOW_PRIVATE = False
+    answers = iter(["93.184.215.14", "127.0.0.1"])
+    called: list[str] = []
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    def connect(self: Any, host: str, *_: Any) -> Any:
+        called.append(host)
+        raise httpcore.ConnectError("no way out of the test")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
+    with pytest.raises(PsaFailed):
+        ask(psa, base_url="http://rebind.example")
+    assert called == ["93.184.215.14"]
+
+
+def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(0, 0, 0, "", ("93.184.215.14", 443)), (0, 0, 0, "", ("10.0.0.1", 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(httpcore.ConnectError, match="private"):
+        safe_address("mixed.example", 443, allow_private=False)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
+        "255.255.255.255", "::1", "::", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "ff02::1",
+        "2002:7f00:1::", "2002:a00:1::1",
+    ],
+)  # fmt: skip
+def test_addresses_inside(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"])
+def test_addresses_of_the_open_internet(address: str) -> None:
+    assert is_public(address)
+
+
+def test_a_proxy_of_the_environment_is_not_used(psa: FakePsa, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
+    with pytest.raises(PsaFailed) as caught:
+        ask(psa)
+    assert caught.value.status_code == 401, "the server itself has answered"
+
+
+def test_certificates_are_verified() -> None:
+    from sessions.psa.transport import _tls
+
+    context = _tls()
+    assert context.check_hostname
+    assert context.verify_mode.name == "CERT_REQUIRED"
+
+
+def test_what_a_server_repeats_of_the_secrets_is_hidden(psa: FakePsa, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = httpx.Response(400, json={"message": "bad key abc123secret-long and abc123"}, request=None)
+    monkeypatch.setattr("httpx.Client.send", lambda *_, **__: answer)
+    monkeypatch.setattr("sessions.psa.http._read", lambda answer: answer.content)
+    with pytest.raises(PsaRejected) as caught:
+        ask(psa, secrets=["abc123", "abc123secret-long"])
+    assert caught.value.message == 'answered 400: {"message":"bad key ••• and •••"}'
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120),
+        (" 5 ", 5),
+        ("0", 0),
+        ("Tue, 24 Nov 2026 12:02:00 GMT", 120),
+        ("Tue, 24 Nov 2026 11:00:00 GMT", 0),
+        ("99999999999999999999", 86_400),
+        ("Wed, 01 Jan 2031 00:00:00 GMT", 86_400),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("\u0663", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after(header: str | None, seconds: int | None) -> None:
+    assert requested_pause(header, NOW) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_pauses_grow_are_spread_and_bounded() -> None:
+    for attempt, ceiling in ((1, FIRST), (2, 2 * FIRST), (5, 16 * FIRST), (30, LONGEST), (10_000, LONGEST)):
+        drawn = [pause_after(attempt) for _ in range(400)]
+        assert all(timedelta() <= pause <= ceiling for pause in drawn)
+        assert min(drawn) < ceiling / 10 < ceiling * 0.9 < max(drawn), (
+            "full jitter: anything from nothing to the ceiling"
+        )
