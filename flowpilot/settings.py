@@ -135,6 +135,8 @@ def _broker_url(redis_url: str) -> str:
 
 CELERY_BROKER_URL = _broker_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Whoever queues a task waits for a Redis that swallows packets no longer than for a database that does.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": CONNECT_TIMEOUT_S}
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "flowpilot"
 CELERY_TASK_IGNORE_RESULT = True

@@ -260,11 +260,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='psaconnection',
-            constraint=models.UniqueConstraint(fields=('account', 'name'), name='psa_connection_name'),
+            constraint=models.UniqueConstraint(fields=('account', 'name'), name='psa_connection_name', violation_error_message='This account has another connection of that name.'),
         ),
         migrations.AddConstraint(
             model_name='psaconnection',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('account', 'kind'), name='psa_connection_one_active'),
+            constraint=models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('account', 'kind'), name='psa_connection_one_active', violation_error_message='This account has another active connection to this system.'),
         ),
         migrations.AddConstraint(
             model_name='psaconnection',

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -74,7 +75,7 @@ class PsaConnectionAdmin(TenantAdmin):
     def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """`POST …/<pk>/test/`: log in there and tell how it went."""
         if not self.has_change_permission(request):
-            return HttpResponse("Only owners test connections.", status=403)
+            raise PermissionDenied
         if not PsaConnection.objects.for_user(request.user, "change").filter(pk=pk).exists():
             raise Http404("There is no such connection.")
         if request.method != "POST":

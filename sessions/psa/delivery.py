@@ -10,7 +10,6 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +22,7 @@ from sessions.psa.backoff import LONGEST, SETTLING, pause_after, requested_pause
 from sessions.psa.clients import Note, PsaClient, TimeEntry, client_of
 from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
 from sessions.psa.models import free_q
-from sessions.psa.services import push_start
+from sessions.psa.services import push_start_on_commit
 
 logger = logging.getLogger(__name__)
 
@@ -185,15 +184,11 @@ def _finish(claim: Claim, result: Result) -> str | None:
         if result.retry_after:
             _pause_connection(push, result, finished)
         if push.next_attempt_at is None and push.kind != Kind.STATUS:
-            transaction.on_commit(partial(_start_status, push, finished), robust=True)
+            # The session's status waited for its note and its time.
+            waiting = PsaPush.objects.due(finished).filter(session=push.session_id, kind=Kind.STATUS)
+            for pk in waiting.values_list("pk", flat=True):
+                push_start_on_commit(pk)
     return push.state
-
-
-def _start_status(push: PsaPush, now: datetime) -> None:
-    """The session's status waited for its note and its time."""
-    waiting = PsaPush.objects.due(now).filter(session=push.session_id, kind=Kind.STATUS)
-    for pk in waiting.values_list("pk", flat=True):
-        push_start(pk)
 
 
 def _settle(push: PsaPush, result: Result, finished: datetime) -> None:

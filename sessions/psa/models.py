@@ -71,10 +71,17 @@ class PsaConnection(TenantModel):
         verbose_name = "PSA connection"
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["account", "name"], name="psa_connection_name"),
+            models.UniqueConstraint(
+                fields=["account", "name"],
+                name="psa_connection_name",
+                violation_error_message="This account has another connection of that name.",
+            ),
             # A session names its system, not the connection: there must be one to choose.
             models.UniqueConstraint(
-                fields=["account", "kind"], condition=Q(is_active=True), name="psa_connection_one_active"
+                fields=["account", "kind"],
+                condition=Q(is_active=True),
+                name="psa_connection_one_active",
+                violation_error_message="This account has another active connection to this system.",
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=["connectwise", "halopsa", "autotask"]), name="psa_connection_kind"

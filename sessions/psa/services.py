@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from celery import current_app
@@ -60,8 +59,7 @@ def session_pushes_create(
     )
     pushes = list(PsaPush.objects.filter(session=session, occasion=occasion).order_by("pk"))
     for push in pushes:
-        # Robust: a queue that is down must not fail the request. Beat finds the push.
-        transaction.on_commit(partial(push_start, push.pk), robust=True)
+        push_start_on_commit(push.pk)
     return pushes
 
 
@@ -70,6 +68,15 @@ def push_start(push_id: int) -> None:
     current_app.send_task(
         "sessions.psa.tasks.deliver_push", args=[push_id], expires=TASK_EXPIRES_S, retry=False, ignore_result=True
     )
+
+
+def push_start_on_commit(push_id: int) -> None:
+    """Queue one try when the transaction commits. A queue that is down fails nothing: beat finds the push."""
+
+    def start() -> None:  # not a partial: Django names what failed by its __qualname__
+        push_start(push_id)
+
+    transaction.on_commit(start, robust=True)
 
 
 def told(session: AISession) -> str:
@@ -121,4 +128,4 @@ def _requeue(actor: Any, push: PsaPush) -> None:
     push.next_attempt_at, push.settled_at, push.claimed_until = timezone.now(), None, None
     push.save(update_fields=["state", "attempts_allowed", "next_attempt_at", "settled_at", "claimed_until"])
     audit_record(actor=actor, action="psa_push.requeued", target=push, before=before, after={"state": push.state})
-    transaction.on_commit(partial(push_start, push.pk), robust=True)
+    push_start_on_commit(push.pk)

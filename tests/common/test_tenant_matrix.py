@@ -12,9 +12,11 @@ from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from flowpilot.accounts.models import ApiKey, Membership, Team
 from proposals.models import FlowProposal, SessionAnalysis
+from sessions.models import PsaPush
 from tests.common.rows import tenant_models, text_fields
 from tests.common.tenants import (
     ABSENT,
@@ -212,6 +214,11 @@ def test_actions_reach_own_rows_only(world: World, login: Any) -> None:
     olivia.post(reverse("admin:proposals_sessionanalysis_changelist"), chosen)
     before.session.refresh_from_db()
     assert before.session.analysis_due_at == SessionAnalysis.objects.get(pk=before.pk).session.analysis_due_at
+    push = PsaPush.objects.filter(pk=foreign.pk("ai_sessions_psapush"))
+    push.update(state="exhausted", next_attempt_at=None, settled_at=timezone.now())
+    chosen = {"_selected_action": [push.get().pk], "action": "requeue"}
+    olivia.post(reverse("admin:ai_sessions_psapush_changelist"), chosen)
+    assert push.get().state == "exhausted"
     pk = foreign.pk("proposals_flowproposal")
     confirmed = {"_selected_action": [pk], "action": "dismiss", "confirmed": "1", "item": [f"{pk}:1"], "notes": "mine"}
     olivia.post(reverse("admin:proposals_flowproposal_changelist"), confirmed)

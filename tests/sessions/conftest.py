@@ -23,6 +23,6 @@ def psa(settings: Any) -> Iterator[FakePsa]:
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ids of the pushes whose delivery was queued, instead of a queue."""
     ids: list[int] = []
-    for module in ("services", "delivery", "tasks"):
+    for module in ("services", "tasks"):
         monkeypatch.setattr(f"sessions.psa.{module}.push_start", ids.append)
     return ids

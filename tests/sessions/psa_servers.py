@@ -5,6 +5,7 @@ for each request by `plan`, before or after the write.
 """
 
 import json
+import ssl
 import threading
 import time
 from collections import defaultdict
@@ -12,10 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.sessions.psa_apis import APIS, Answer, Request
+
+__all__ = ["FAULTS", "FakePsa", "Request", "Ticket", "serving"]
 
 # Faults, and whether the server has done what it was asked before.
 NOT_WRITTEN = ("429", "429-date", "503", "401", "500-before", "drop-before")
@@ -67,10 +71,14 @@ class FakePsa:
 
 
 @contextmanager
-def serving(psa: FakePsa) -> Iterator[FakePsa]:
-    """Run it on a free local port; `psa.url` is its address."""
+def serving(psa: FakePsa, certificate: Path | None = None) -> Iterator[FakePsa]:
+    """Run it on a free local port, with TLS where there is a certificate; `psa.url` is its address."""
     server = _Server(("127.0.0.1", 0), _handler(psa))
-    psa.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    psa.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -1,12 +1,18 @@
 """What an answer means, what time a call may take, and where it may go."""
 
 import socket
+import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpcore
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from sessions.psa.backoff import FIRST, LONGEST, pause_after, requested_pause
 from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
@@ -127,12 +133,40 @@ def test_a_proxy_of_the_environment_is_not_used(psa: FakePsa, monkeypatch: pytes
     assert caught.value.status_code == 401, "the server itself has answered"
 
 
-def test_certificates_are_verified() -> None:
-    from sessions.psa.transport import _tls
+def self_signed(folder: Path, name: str) -> Path:
+    """A certificate for `name`, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / f"{name}.pem"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*plain))
+    return path
 
-    context = _tls()
-    assert context.check_hostname
-    assert context.verify_mode.name == "CERT_REQUIRED"
+
+def test_certificates_are_verified_and_for_the_name(
+    psa: FakePsa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call goes to an address; the certificate must be the name's."""
+    pem = self_signed(tmp_path, "localhost")
+    with serving(FakePsa(), certificate=pem) as secure:
+        named = secure.url.replace("127.0.0.1", "localhost")
+        with pytest.raises(PsaFailed, match="certificate verify failed"):
+            ask(psa, base_url=named)
+        assert secure.requests == []
+        monkeypatch.setattr("sessions.psa.transport._tls", lambda: ssl.create_default_context(cafile=str(pem)))
+        with pytest.raises(PsaFailed, match="answered 401"):
+            ask(psa, base_url=named)
+        with pytest.raises(PsaFailed, match="certificate is not valid for"):
+            ask(psa, base_url=secure.url)
+        assert len(secure.requests) == 1
 
 
 def test_what_a_server_repeats_of_the_secrets_is_hidden(psa: FakePsa, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """Two workers at once on one push, on the real database."""
 
+import subprocess
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from sessions.models import PsaPush, PsaPushQuerySet
 from sessions.psa.delivery import push_deliver
 from tests.conftest import Cast
 from tests.factories import make_push
+from tests.processes import BASE_DIR, PYTHON, environment
 from tests.sessions.psa_servers import FakePsa, Request
 from tests.sessions.test_psa_delivery import TICKET, push_to
 
@@ -71,6 +74,31 @@ def test_with_the_claim_off_several_send(psa: FakePsa, cast: Cast, monkeypatch: 
         if sum(push.marker in note["text"] for note in psa.tickets[TICKET].notes) > 1:
             return
     raise AssertionError("nothing was sent twice: the claim was not what prevented it")
+
+
+def test_a_worker_that_is_killed_in_the_middle(psa: FakePsa, cast: Cast) -> None:
+    """A real process, killed while the system has the note and has not answered yet."""
+    push = push_to(psa, cast)
+    psa.plan, psa.stall_s = (lambda request: "timeout-after" if request.is_write else ""), 60
+    call = f"from sessions.psa.delivery import push_deliver; push_deliver(push_id={push.pk})"
+    code = f"import django; django.setup(); {call}"
+    env = environment(DJANGO_SETTINGS_MODULE="flowpilot.settings", PSA_ALLOW_PRIVATE="1", PSA_TIMEOUT_SECONDS="60")
+    worker = subprocess.Popen([PYTHON, "-c", code], env=env, cwd=BASE_DIR)
+    try:
+        deadline = time.monotonic() + 60
+        while TICKET not in psa.tickets or not psa.tickets[TICKET].notes:
+            assert worker.poll() is None, "it ended before it was killed"
+            assert time.monotonic() < deadline, "it sends nothing"
+            time.sleep(0.02)
+    finally:
+        worker.kill()
+        worker.wait(30)
+    psa.plan = slowly
+    now = timezone.now()
+    assert push_deliver(push_id=push.pk, now=now) is None, "its claim holds"
+    assert push_deliver(push_id=push.pk, now=now + timedelta(hours=1)) == "succeeded"
+    assert len(psa.tickets[TICKET].notes) == 1
+    assert list(push.attempts.values_list("outcome", flat=True)) == ["unknown", "found"]
 
 
 def test_looking_alone_is_no_guard(psa: FakePsa, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
