@@ -100,6 +100,7 @@ class SystemFilter(admin.SimpleListFilter):
 
 class AttemptInline(ScopedAdmin, admin.TabularInline):
     model = PsaAttempt
+    template = "sessions/psa/attempts.html"
     fields = ["number", "started_at", "finished_at", "outcome", "status_code", "error"]
     ordering = ["number"]
     extra = 0

@@ -35,6 +35,8 @@ OUTCOMES: dict[type[PsaError], PsaAttempt.Outcome] = {
 # Tries that only look, after the last one that was allowed to send ended without a clear answer.
 LOOKS = 3
 LONGEST_TEXT = 30_000
+# After a try that got no answer: the others of that connection would each keep a worker until their time runs out.
+NO_ANSWER_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Result:
     error: str = ""
     status_code: int | None = None
     retry_after: str | None = None
+    no_answer: bool = False
 
 
 def push_deliver(*, push_id: int, now: datetime | None = None) -> str | None:
@@ -125,7 +128,7 @@ def _attempt(claim: Claim) -> Result:
     except PsaError as error:
         outcome = Outcome.UNKNOWN if looking else OUTCOMES[type(error)]
         message = f"looking for it: {error.message}" if looking else error.message
-        return Result(outcome, message, error.status_code, error.retry_after)
+        return Result(outcome, message, error.status_code, error.retry_after, error.no_answer)
     except Exception as error:
         # Without the error's own words: they might hold what was sent.
         frames = "".join(traceback.format_tb(error.__traceback__))
@@ -181,8 +184,7 @@ def _finish(claim: Claim, result: Result) -> str | None:
         _settle(push, result, finished)
         push.claimed_until = None
         push.save(update_fields=["state", "next_attempt_at", "settled_at", "claimed_until"])
-        if result.retry_after:
-            _pause_connection(push, result, finished)
+        _pause_connection(push, result, finished)
         if push.next_attempt_at is None and push.kind != Kind.STATUS:
             # The session's status waited for its note and its time.
             waiting = PsaPush.objects.due(finished).filter(session=push.session_id, kind=Kind.STATUS)
@@ -220,10 +222,10 @@ def _wait(push: PsaPush, result: Result, finished: datetime) -> timedelta:
 
 
 def _pause_connection(push: PsaPush, result: Result, finished: datetime) -> None:
-    """The system's wish holds for all that is sent there, for an hour at most."""
+    """What the system asked for holds for all that is sent there, for an hour at most; silence for a minute."""
     asked = requested_pause(result.retry_after, finished)
-    if asked is None:
+    pause = min(asked, LONGEST) if asked is not None else NO_ANSWER_PAUSE if result.no_answer else None
+    if pause is None:
         return
-    until = finished + min(asked, LONGEST)
-    earlier = Q(paused_until=None) | Q(paused_until__lt=until)
-    PsaConnection.objects.filter(earlier, pk=push.connection_id).update(paused_until=until)
+    earlier = Q(paused_until=None) | Q(paused_until__lt=finished + pause)
+    PsaConnection.objects.filter(earlier, pk=push.connection_id).update(paused_until=finished + pause)

@@ -2,13 +2,24 @@
 
 
 class PsaError(Exception):
-    """No success. `message` is for people and holds no secret; `retry_after` is what the system asked for."""
+    """No success. `message` is for people and holds no secret; `retry_after` is what the system asked for.
 
-    def __init__(self, message: str, *, status_code: int | None = None, retry_after: str | None = None) -> None:
+    `no_answer`: nobody there, or too slow; others will not fare better now.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        retry_after: str | None = None,
+        no_answer: bool = False,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.status_code = status_code
         self.retry_after = retry_after
+        self.no_answer = no_answer
 
 
 class PsaFailed(PsaError):

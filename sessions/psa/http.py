@@ -64,9 +64,9 @@ class Exchange:
             finally:
                 answer.close()
         except NEVER_SENT as error:
-            raise PsaFailed(_never_sent(error)) from error
+            raise PsaFailed(_never_sent(error), no_answer=True) from error
         except (httpcore.TimeoutException, httpx.TimeoutException) as error:
-            raise PsaUnclear(f"no answer in time to {method} {path}") from error
+            raise PsaUnclear(f"no answer in time to {method} {path}", no_answer=True) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpx.HTTPError) as error:
             raise PsaUnclear(f"the connection broke during {method} {path}") from error
         return self._judge(answer, text)

@@ -39,24 +39,17 @@ def session_pushes_create(
     if connection is None:
         return []
     occasion = (occasion or f"{session.status} {(session.ended_at or timezone.now()).isoformat()}")[:100]
-    payloads = _payloads(connection, session, note or told(session), worked)
-    PsaPush.objects.bulk_create(
-        [
-            PsaPush(
-                account_id=session.account_id,
-                connection=connection,
-                session=session,
-                ticket_id=session.psa_ticket_id,
-                kind=kind,
-                occasion=occasion,
-                payload=payload,
-                attempts_allowed=settings.PSA_MAX_ATTEMPTS,
-                next_attempt_at=timezone.now(),
-            )
-            for kind, payload in payloads
-        ],
-        ignore_conflicts=True,
-    )
+    common = {
+        "account_id": session.account_id,
+        "connection": connection,
+        "session": session,
+        "ticket_id": session.psa_ticket_id,
+        "occasion": occasion,
+        "attempts_allowed": settings.PSA_MAX_ATTEMPTS,
+        "next_attempt_at": timezone.now(),
+    }
+    rows = [PsaPush(kind=k, payload=p, **common) for k, p in _payloads(connection, session, note, worked)]
+    PsaPush.objects.bulk_create(rows, ignore_conflicts=True)
     pushes = list(PsaPush.objects.filter(session=session, occasion=occasion).order_by("pk"))
     for push in pushes:
         push_start_on_commit(push.pk)
@@ -90,7 +83,7 @@ def _payloads(
     connection: PsaConnection, session: AISession, note: str, worked: timedelta | None
 ) -> list[tuple[PsaPush.Kind, dict[str, Any]]]:
     """Note and time before the status, which waits for them."""
-    payloads: list[tuple[PsaPush.Kind, dict[str, Any]]] = [(Kind.NOTE, {"text": note})]
+    payloads: list[tuple[PsaPush.Kind, dict[str, Any]]] = [(Kind.NOTE, {"text": note or told(session)})]
     worked = session.duration if worked is None else worked
     charged = connection.time_resource or connection.kind == PsaConnection.Kind.HALOPSA
     # A session that was left open for days was not worked for days; what its caller does not know is not charged.

@@ -74,9 +74,17 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        address = safe_address(host, port, allow_private=self._allow_private)
-        limit = _left(self._deadline, timeout, httpcore.ConnectTimeout)
-        return _Stream(self._real.connect_tcp(address, port, limit, local_address, socket_options), self._deadline)
+        problem: httpcore.ConnectError | None = None
+        # One after the other: a name often has an IPv6 address that this machine has no way to.
+        for address in safe_addresses(host, port, allow_private=self._allow_private):
+            limit = _left(self._deadline, timeout, httpcore.ConnectTimeout)
+            try:
+                stream = self._real.connect_tcp(address, port, limit, local_address, socket_options)
+            except httpcore.ConnectError as error:
+                problem = error
+            else:
+                return _Stream(stream, self._deadline)
+        raise problem or httpcore.ConnectError(f"the name {host} has no address")
 
 
 class _Stream(httpcore.NetworkStream):
@@ -104,15 +112,15 @@ class _Stream(httpcore.NetworkStream):
         return self._real.get_extra_info(info)
 
 
-def safe_address(host: str, port: int, *, allow_private: bool) -> str:
-    """An address of `host` to connect to. Raises AddressRefused where any of its addresses is not a public one."""
+def safe_addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
+    """The addresses of `host` to connect to. Raises AddressRefused where any of them is not a public one."""
     try:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(f"the name {host} is not known") from error
     if not allow_private and not all(is_public(address) for address in found):
         raise AddressRefused(f"{host} leads into a private network")
-    return found[0]
+    return found
 
 
 def is_public(address: str) -> bool:

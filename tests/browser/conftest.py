@@ -13,9 +13,9 @@ from flowpilot.accounts.models import User
 from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.services import flow_version_publish
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
-from sessions.models import AISession
+from sessions.models import AISession, PsaAttempt
 from tests.conftest import Cast
-from tests.factories import definition, make_flow, make_proposal, make_session
+from tests.factories import definition, make_flow, make_proposal, make_push, make_session
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -150,6 +150,17 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         steps=None,
         transcript=[{"role": "user", "text": "No VPN\nsince noon"}, {"role": "agent", "text": "Is the router on?"}],
     )
+    push = make_push(session, payload={"text": "Resolved with FlowPilot\n\nThe router was restarted"})
+    PsaAttempt.objects.create(
+        account=cast.account,
+        push=push,
+        number=1,
+        started_at=session.started_at,
+        finished_at=session.started_at,
+        outcome="failed",
+        status_code=429,
+        error="answered 429: too many requests",
+    )
     AnalysisRun.objects.create(account=cast.account, owner="worker-1", lease_token=1, status="done", sessions_done=3)
     proposals = "/admin/proposals/flowproposal/"
     return {
@@ -174,6 +185,11 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "sessions": "/admin/ai_sessions/aisession/",
         "session": f"/admin/ai_sessions/aisession/{session.pk}/change/",
         "transcript": f"/admin/ai_sessions/aisession/{told.pk}/change/",
+        "pushes": "/admin/ai_sessions/psapush/",
+        "push": f"/admin/ai_sessions/psapush/{push.pk}/change/",
+        "connections": "/admin/ai_sessions/psaconnection/",
+        "connection": f"/admin/ai_sessions/psaconnection/{push.connection_id}/change/",
+        "new connection": "/admin/ai_sessions/psaconnection/add/",
         "overview": "/admin/analytics/",
         "teams": "/admin/accounts/team/",
         "new member": "/admin/accounts/membership/add/",

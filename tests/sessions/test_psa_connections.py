@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
@@ -206,6 +207,7 @@ def test_a_key_that_is_none_is_named(settings: Any) -> None:
     settings.PSA_KEYS = [Fernet.generate_key().decode(), "too short"]
     with pytest.raises(ImproperlyConfigured, match="key 2 of 2"):
         seal(account_id=1, credentials={})
+    assert [error.id for error in run_checks()] == ["psa.E001"], "no server starts with it"
 
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:

@@ -138,6 +138,27 @@ def test_a_pause_that_was_asked_for_is_kept(psa: FakePsa, cast: Cast, fault: str
     assert due_pushes(now + timedelta(hours=1)) == [other.pk, push.pk]
 
 
+def test_silence_pauses_the_connection(psa: FakePsa, cast: Cast, settings: Any) -> None:
+    """Otherwise all that waits for a system that is down would keep the workers busy, one time-out after the other."""
+    settings.PSA_TIMEOUT = 0.3
+    psa.plan, psa.stall_s = once("timeout-after"), 1.0
+    push = push_to(psa, cast)
+    other = make_push(push.session, connection=push.connection)
+    now = timezone.now()
+    push_deliver(push_id=push.pk, now=now)
+    assert due_pushes(now + timedelta(seconds=30)) == []
+    assert other.pk in due_pushes(now + timedelta(seconds=65))
+
+
+def test_an_answer_that_is_no_does_not(psa: FakePsa, cast: Cast) -> None:
+    psa.plan = once("500-before")
+    push = push_to(psa, cast)
+    other = make_push(push.session, connection=push.connection)
+    now = timezone.now()
+    push_deliver(push_id=push.pk, now=now)
+    assert due_pushes(now) == [other.pk]
+
+
 def test_a_token_that_expired_is_fetched_anew_within_the_try(psa: FakePsa, cast: Cast) -> None:
     first = push_to(psa, cast, "halopsa")
     push_deliver(push_id=first.pk)

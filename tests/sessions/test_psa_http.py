@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from sessions.psa.backoff import FIRST, LONGEST, pause_after, requested_pause
 from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
 from sessions.psa.http import Exchange
-from sessions.psa.transport import is_public, safe_address
+from sessions.psa.transport import is_public, safe_addresses
 from tests.sessions.psa_servers import FakePsa, serving
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -100,11 +100,31 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(
     assert called == ["93.184.215.14"]
 
 
+def test_each_address_of_a_name_is_tried(psa: FakePsa, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many a name has an IPv6 address that this machine has no way to."""
+    resolve, connect = socket.getaddrinfo, httpcore.SyncBackend.connect_tcp
+
+    def two(host: str, port: int, *rest: Any, **options: Any) -> Any:
+        if host != "two.example":
+            return resolve(host, port, *rest, **options)
+        return [(0, 0, 0, "", (ip, port)) for ip in ("127.255.255.254", "127.0.0.1")]
+
+    def first_is_down(self: Any, host: str, *rest: Any) -> Any:
+        if host == "127.255.255.254":
+            raise httpcore.ConnectError("no way there")
+        return connect(self, host, *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", first_is_down)
+    with pytest.raises(PsaFailed, match="answered 401"):
+        ask(psa, base_url=psa.url.replace("127.0.0.1", "two.example"))
+
+
 def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(0, 0, 0, "", ("93.184.215.14", 443)), (0, 0, 0, "", ("10.0.0.1", 443))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(httpcore.ConnectError, match="private"):
-        safe_address("mixed.example", 443, allow_private=False)
+        safe_addresses("mixed.example", 443, allow_private=False)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,10 @@ class HaloPsa:
             )
         except (PsaUnclear, PsaRejected) as error:
             raise PsaFailed(
-                f"log-in: {error.message}", status_code=error.status_code, retry_after=error.retry_after
+                f"log-in: {error.message}",
+                status_code=error.status_code,
+                retry_after=error.retry_after,
+                no_answer=error.no_answer,
             ) from error
 
     def _forget(self) -> None:
