@@ -8,7 +8,7 @@ unclear and looks in the ticket before it sends. So nothing is lost and nothing 
 import logging
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,14 +41,15 @@ NO_ANSWER_PAUSE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to try a push once. `look`: it may be written already; `may_send`: it has tries left."""
+    """The right to try a push once. `look`: it may be written already; `may_send`: it has tries left; `clock`: on
+    time.monotonic()'s clock, from before the claim was made."""
 
     push: PsaPush
     attempt: PsaAttempt
     look: bool
     may_send: bool
     now: datetime
-    clock: float = field(default_factory=time.monotonic)
+    clock: float
 
     @property
     def elapsed(self) -> timedelta:
@@ -69,7 +70,8 @@ def push_deliver(*, push_id: int, now: datetime | None = None) -> str | None:
 
     `now` None is the database's time, the same for all workers. Safe to run twice, and at once.
     """
-    claim = _claim(push_id, now or database_now())
+    clock = time.monotonic()
+    claim = _claim(push_id, now or database_now(), clock)
     if claim is None:
         return None
     result = _attempt(claim)
@@ -88,7 +90,7 @@ def claim_length() -> timedelta:
     return timedelta(seconds=2 * settings.PSA_TIMEOUT + 120)
 
 
-def _claim(push_id: int, now: datetime) -> Claim | None:
+def _claim(push_id: int, now: datetime, clock: float) -> Claim | None:
     if not PsaPush.objects.due(now).filter(pk=push_id).exists():
         return None
     with transaction.atomic():
@@ -107,14 +109,14 @@ def _claim(push_id: int, now: datetime) -> Claim | None:
             account_id=push.account_id, push=push, number=push.attempt_count, started_at=now
         )
     may_send = push.attempt_count <= push.attempts_allowed
-    return Claim(push, attempt, look=push.state == State.UNKNOWN, may_send=may_send, now=now)
+    return Claim(push, attempt, look=push.state == State.UNKNOWN, may_send=may_send, now=now, clock=clock)
 
 
 def _attempt(claim: Claim) -> Result:
     """Talk to the system. Until it has looked, whatever goes wrong leaves the outcome unknown."""
     push, looking = claim.push, claim.look
     # The claim's own time, not this moment's: a worker that was paused must not send after its claim.
-    seconds = max(settings.PSA_TIMEOUT - claim.elapsed.total_seconds(), 0.001)
+    seconds = max(settings.PSA_TIMEOUT - claim.elapsed.total_seconds(), 0.0)
     try:
         with client_of(push.connection, seconds=seconds) as client:
             if looking:

@@ -23,7 +23,7 @@ class Exchange:
     """Requests to one system within one deadline. Use it as a context manager."""
 
     def __init__(self, base_url: str, *, secrets: Iterable[str], seconds: float | None = None) -> None:
-        seconds = seconds or settings.PSA_TIMEOUT
+        seconds = settings.PSA_TIMEOUT if seconds is None else seconds
         self._base = base_url.rstrip("/")
         self._secrets = {secret for secret in secrets if secret}
         transport = Transport(deadline=time.monotonic() + seconds, allow_private=settings.PSA_ALLOW_PRIVATE)

@@ -275,6 +275,24 @@ def test_a_worker_that_was_paused_past_its_claim_writes_nothing_down(
     assert (push.state, push.attempt_count, written(psa)) == (State.SUCCEEDED, 2, 1)
 
 
+def test_a_worker_that_was_paused_before_it_sent_sends_nothing(
+    psa: FakePsa, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time counts from before its claim: past that another worker may have sent already."""
+    from sessions.psa import delivery
+
+    push = push_to(psa, cast)
+    claim = delivery._claim
+
+    def paused(push_id: int, now: datetime, clock: float) -> Any:
+        return claim(push_id, now, clock - claim_length().total_seconds())
+
+    monkeypatch.setattr(delivery, "_claim", paused)
+    assert push_deliver(push_id=push.pk) == State.PENDING
+    assert psa.requests == []
+    assert push.attempts.get().error == "no connection in time"
+
+
 def test_a_status_waits_for_the_note_and_the_time(psa: FakePsa, cast: Cast, queued: list[int]) -> None:
     """Many systems refuse both on a closed ticket."""
     note = push_to(psa, cast)
