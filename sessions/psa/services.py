@@ -8,6 +8,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from flowpilot.common.audit import audit_record
@@ -27,7 +28,7 @@ def session_pushes_create(
     """Write what the session's ticket shall be told of its end; delivery starts when the transaction commits.
 
     Call it in the transaction that ends the session, with its new status, end and summary set: both happen, or neither.
-    `note` is the text (else told from the session), `worked` the time to charge, up to its end (else its duration).
+    `note` is the text (else told from the session), `worked` the time to charge, up to its end (else since it was started or taken up).
     `occasion` names which end this is (else its status and time): the same twice writes nothing twice. Gives the pushes
     of this end: a note, a time entry and a status, as the connection is set up; none where the session has no ticket,
     or its system no active connection. Raises RuntimeError outside a transaction, and refuses nothing else: whatever is
@@ -84,7 +85,7 @@ def _payloads(
 ) -> list[tuple[PsaPush.Kind, dict[str, Any]]]:
     """Note and time before the status, which waits for them."""
     payloads: list[tuple[PsaPush.Kind, dict[str, Any]]] = [(Kind.NOTE, {"text": note or told(session)})]
-    worked = session.duration if worked is None else worked
+    worked = _since_taken_up(session) if worked is None else worked
     charged = connection.time_resource or connection.kind == PsaConnection.Kind.HALOPSA
     # A session that was left open for days was not worked for days; what its caller does not know is not charged.
     if charged and worked and timedelta() < worked <= LONGEST_ENTRY:
@@ -94,6 +95,14 @@ def _payloads(
     if status := connection.status_for(session.status):
         payloads.append((Kind.STATUS, {"status": status}))
     return payloads
+
+
+def _since_taken_up(session: AISession) -> timedelta | None:
+    """How long it was worked up to this end. What was before a hand-over was charged when it was handed over."""
+    if session.ended_at is None:
+        return None
+    claimed = session.handovers.filter(claimed_at__lte=session.ended_at).aggregate(last=Max("claimed_at"))["last"]
+    return session.ended_at - max(session.started_at, claimed or session.started_at)
 
 
 @transaction.atomic

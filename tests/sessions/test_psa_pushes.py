@@ -12,7 +12,7 @@ from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from flowpilot.common.errors import NotAllowed
 from flowpilot.common.models import AuditEvent
-from sessions.models import AISession, PsaAttempt, PsaConnection, PsaPush
+from sessions.models import AISession, Handover, PsaAttempt, PsaConnection, PsaPush
 from sessions.psa.delivery import LONGEST_TEXT, marked, push_deliver
 from sessions.psa.selectors import PushCounts, connection_of, due_pushes, push_counts
 from sessions.psa.services import pushes_requeue, session_pushes_create, told
@@ -58,6 +58,16 @@ def test_what_the_caller_says_goes(cast: Cast) -> None:
     note, time = end(session_of(cast), note="Told by the runner", worked=timedelta(minutes=5))
     assert note.payload == {"text": "Told by the runner"}
     assert time.payload["text"] == "VPN does not connect"
+
+
+def test_what_was_charged_before_a_hand_over_is_not_charged_again(cast: Cast) -> None:
+    make_connection(cast.account, time_resource="bob")
+    session = session_of(cast)
+    assert session.ended_at is not None
+    claimed = session.ended_at - timedelta(minutes=5)
+    Handover.objects.create(account=cast.account, session=session, reason="Needs rights", claimed_at=claimed)
+    _, time = end(session)
+    assert time.payload["started_at"] == claimed.isoformat()
 
 
 @pytest.mark.parametrize("worked", [timedelta(), timedelta(seconds=-5), timedelta(hours=25)])
@@ -144,8 +154,8 @@ def test_the_number_of_queries_of_an_end_is_known(cast: Cast) -> None:
     session = session_of(cast)
     with transaction.atomic(), CaptureQueriesContext(connection) as captured:
         session_pushes_create(session=session)
-    # The connection, a savepoint and its end around the insert, the insert, the rows.
-    assert len(captured) <= 5
+    # The connection, when it was taken up, a savepoint and its end around the insert, the insert, the rows.
+    assert len(captured) <= 6
 
 
 def test_the_task_delivers_what_is_due(cast: Cast, psa: FakePsa, queued: list[int]) -> None:
