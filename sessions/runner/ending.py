@@ -11,6 +11,7 @@ from flowpilot.accounts.models import Membership, Team, User
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from sessions.models import AISession, Handover, SessionStep
+from sessions.psa.services import session_pushes_create
 from sessions.runner.lock import require_active, require_open, said, session_lock, touch
 
 Status, Kind = AISession.Status, SessionStep.Kind
@@ -174,6 +175,7 @@ def _end(session: AISession, actor: User | None, status: str, words: str, at: da
     session.ended_at = max(at or now, session.started_at)
     session.analysis_due_at = now if status in AISession.ANALYZED else None
     touch(session, "status", "resolution_summary", "ended_at", "analysis_due_at", now=now)
+    session_pushes_create(session=session)
     audit_record(
         actor=actor,
         action=f"session.{status}",

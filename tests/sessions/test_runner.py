@@ -14,7 +14,7 @@ from flowpilot.accounts.models import User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, ServiceError
 from flowpilot.common.models import AuditEvent
-from sessions.models import AISession, Handover
+from sessions.models import AISession, Handover, PsaPush
 from sessions.runner.attach import attachment_add, content_type_of
 from sessions.runner.ending import (
     handover_claim,
@@ -40,7 +40,7 @@ from sessions.runner.steps import (
 from sessions.runner.talk import talk_apply
 from sessions.tasks import abandon_idle_sessions
 from tests.conftest import Cast
-from tests.factories import make_flow, make_member, make_session
+from tests.factories import make_connection, make_flow, make_member, make_session
 
 pytestmark = pytest.mark.django_db
 PROBLEM = "The VPN does not connect from home"
@@ -169,6 +169,16 @@ class TestEnding:
         assert AuditEvent.objects.filter(action="session.resolved", object_id=session.pk).count() == 1
         with pytest.raises(Conflict, match="has ended"):
             go(cast, session_resolve, session, summary="Again")
+
+    def test_the_ticket_is_told_in_the_same_transaction(self, cast: Cast) -> None:
+        make_connection(cast.account, "connectwise")
+        session = begin(cast, psa_system="connectwise", psa_ticket_id="48213")
+        session = go(cast, session_resolve, session, summary="Router restarted")
+        push = PsaPush.objects.get(kind="note")
+        assert (push.session, push.ticket_id, push.state) == (session, "48213", "pending")
+        assert "Router restarted" in push.payload["text"]
+        go(cast, session_resolve, begin(cast), summary="No ticket, no push")
+        assert PsaPush.objects.filter(kind="note").count() == 1
 
     def test_paused_waits_and_goes_on(self, cast: Cast) -> None:
         session = go(cast, session_pause, begin(cast))
