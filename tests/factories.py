@@ -12,8 +12,9 @@ from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.services import flow_create
 from proposals.models import FlowProposal, ProposalEvidence, Topic
 from sessions.ingest import sessions_ingest
-from sessions.models import AISession, SessionStep
+from sessions.models import AISession, ScriptTemplateVersion, SessionStep
 from sessions.records import record_from_object
+from sessions.scripts.services import Content, Finding, template_approve, template_create
 
 PASSWORD = "a long enough phrase"
 _numbers = count(1)
@@ -127,6 +128,24 @@ def make_change(account: Account, **fields: Any) -> FlowProposal:
             **fields,
         },
     )
+
+
+def make_template(account: Account | None, title: str = "Ping a computer", **fields: Any) -> ScriptTemplateVersion:
+    """An approved script template; None is everybody's."""
+    finding = Finding(title, fields.pop("problem_domain", ""), fields.pop("keywords", ""))
+    shell, owner = fields.pop("shell", "bash"), fields.pop("owner", None)
+    said = {
+        "what_it_does": "Tests whether a computer answers",
+        "body": "ping -c 3 {{ computer }}",
+        "parameters": [{"name": "computer", "label": "Computer", "kind": "host_name"}],
+        "risk": "read_only",
+        **fields,
+    }
+    version = template_create(
+        actor=None, account=account, finding=finding, shell=shell, content=Content(**said), owner=owner
+    )
+    template_approve(actor=None, template_id=version.template_id, number=1)
+    return version
 
 
 def add_step(session: AISession, prompt: str, at: datetime | None = None) -> SessionStep:

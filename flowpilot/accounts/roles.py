@@ -22,11 +22,16 @@ _WORK = frozenset(
         "ai_sessions.view_aisession",
         "ai_sessions.view_sessionstep",
         "ai_sessions.view_client",
+        "ai_sessions.view_generatedscript",
+        "ai_sessions.view_scripttemplate",
+        "ai_sessions.view_scripttemplateversion",
         "flows.view_flow",
         "flows.view_flowversion",
     }
 )
 _INGEST = frozenset({"ai_sessions.add_aisession", "ai_sessions.change_aisession"})
+# Generating a script is a person's work: no service does it.
+_SCRIPTS = frozenset({"ai_sessions.add_generatedscript", "ai_sessions.change_generatedscript"})
 _READ = _WORK | {
     "analytics.view_metrics",
     "proposals.view_analysisrun",
@@ -38,6 +43,8 @@ _REVIEW = frozenset(
     {
         "accounts.view_membership",
         "accounts.view_user",
+        "ai_sessions.add_scripttemplate",
+        "ai_sessions.change_scripttemplate",
         "common.view_auditevent",
         "flows.change_flow",
         "proposals.decide_flowproposal",
@@ -54,11 +61,11 @@ _OWN = frozenset(
 )
 
 PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.TECHNICIAN: _WORK | _INGEST,
+    Role.TECHNICIAN: _WORK | _INGEST | _SCRIPTS,
     Role.ANALYST: _READ,
     Role.SERVICE: _READ | _INGEST,
-    Role.TEAM_ADMIN: _READ | _INGEST | _REVIEW,
-    Role.OWNER: _READ | _INGEST | _REVIEW | _OWN,
+    Role.TEAM_ADMIN: _READ | _INGEST | _SCRIPTS | _REVIEW,
+    Role.OWNER: _READ | _INGEST | _SCRIPTS | _REVIEW | _OWN,
 }
 
 

@@ -9,5 +9,17 @@ from sessions.models.session import (
     tier_of,
     tier_q,
 )
+from sessions.scripts.models import GeneratedScript, ScriptTemplate, ScriptTemplateVersion
 
-__all__ = ["AISession", "AISessionQuerySet", "Client", "SessionStep", "Tier", "tier_of", "tier_q"]
+__all__ = [
+    "AISession",
+    "AISessionQuerySet",
+    "Client",
+    "GeneratedScript",
+    "ScriptTemplate",
+    "ScriptTemplateVersion",
+    "SessionStep",
+    "Tier",
+    "tier_of",
+    "tier_q",
+]
