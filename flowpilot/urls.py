@@ -14,6 +14,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("admin/", include("analytics.urls")),
     path("admin/", admin.site.urls),
+    path("sessions/", include("sessions.scripts.urls")),
     path("api/v1/", include("flowpilot.api")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

@@ -11,6 +11,9 @@ from django.utils.safestring import SafeString
 from flowpilot.common.admin import ReadOnlyAdmin
 from sessions.conversation import conversation
 from sessions.models import AISession, Client, Tier, tier_q
+from sessions.scripts.admin import GeneratedScriptAdmin, ScriptTemplateAdmin
+
+__all__ = ["AISessionAdmin", "ClientAdmin", "GeneratedScriptAdmin", "ScriptTemplateAdmin", "tier_badge"]
 
 
 class TierFilter(admin.SimpleListFilter):

@@ -133,7 +133,7 @@ def make_change(account: Account, **fields: Any) -> FlowProposal:
 def make_template(account: Account | None, title: str = "Ping a computer", **fields: Any) -> ScriptTemplateVersion:
     """An approved script template; None is everybody's."""
     finding = Finding(title, fields.pop("problem_domain", ""), fields.pop("keywords", ""))
-    shell, owner = fields.pop("shell", "bash"), fields.pop("owner", None)
+    shell, owner, note = fields.pop("shell", "bash"), fields.pop("owner", None), fields.pop("note", "")
     said = {
         "what_it_does": "Tests whether a computer answers",
         "body": "ping -c 3 {{ computer }}",
@@ -142,7 +142,7 @@ def make_template(account: Account | None, title: str = "Ping a computer", **fie
         **fields,
     }
     version = template_create(
-        actor=None, account=account, finding=finding, shell=shell, content=Content(**said), owner=owner
+        actor=None, account=account, finding=finding, shell=shell, content=Content(**said), owner=owner, note=note
     )
     template_approve(actor=None, template_id=version.template_id, number=1)
     return version

@@ -122,3 +122,10 @@ def _literals(
 def _parts(body: str) -> list[tuple[str, bool]]:
     """The body cut at its placeholders, once: what a value holds is never looked at again."""
     return [(part, bool(place % 2)) for place, part in enumerate(PLACEHOLDER.split(body))]
+
+
+def segments_of(body: str) -> list[Segment]:
+    """A template's own text, its placeholders marked."""
+    return [
+        Segment(f"{{{{ {part} }}}}" if is_name else part, part if is_name else "") for part, is_name in _parts(body)
+    ]

@@ -26,8 +26,8 @@ def test_the_bar_holds_what_the_role_needs(open_page: OpenPage, cast: Cast) -> N
         user.full_name: open_page("/admin/", user=user).locator(".fp-places a").all_inner_texts()
         for user in (cast.alice, cast.bob, cast.carol)
     }
-    everything = ["Review", "Flows", "Sessions", "Analytics", "Analysis", "Set-up"]
-    assert seen == {"Alice": everything, "Bob": ["Flows", "Sessions", "Set-up"], "Carol": everything}
+    everything = ["Review", "Flows", "Sessions", "Scripts", "Analytics", "Analysis", "Set-up"]
+    assert seen == {"Alice": everything, "Bob": ["Flows", "Sessions", "Scripts", "Set-up"], "Carol": everything}
 
 
 def test_the_bar_marks_the_current_place(open_page: OpenPage, cast: Cast, new_flow: FlowProposal) -> None:

@@ -20,7 +20,8 @@ from proposals.models import (
     ReviewDraft,
     SessionAnalysis,
 )
-from tests.factories import definition, make_flow, make_proposal, make_session
+from sessions.models import AISession, GeneratedScript
+from tests.factories import definition, make_flow, make_proposal, make_session, make_template
 
 # What names no thing of the account's: choices, and a hash.
 NO_TEXT_OF_ANYBODY = {"ApiKey.secret_hash"}
@@ -57,15 +58,45 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
         account=account, session=session, state="failed", topic=proposal.topic, analyzed_at=timezone.now()
     )
     run = AnalysisRun.objects.create(account=account, lease_token=1)
+    script = make_script(account, word, team, session)
     event = audit_record(actor=member, action="seen", target=proposal)
     reading = {"account": account, "proposal": proposal}
     ReviewDraft.objects.create(**reading, user=member, revision=1, title=word)
     ProposalViewer.objects.create(**reading, user=member)
     ReplayReport.objects.create(**reading, revision=1, version=version)
-    rows = [account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run]
+    rows: list[Any] = [
+        account,
+        team,
+        member,
+        key.membership,
+        key,
+        version.flow,
+        session,
+        session.client,
+        proposal,
+        analysis,
+        run,
+    ]
+    rows += [script, script.template_version.template]
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)
     return found
+
+
+def make_script(account: Account, word: str, team: Team, session: AISession) -> GeneratedScript:
+    """A script of a template whose version, which nothing may change, has the word in every text."""
+    version = make_template(
+        account,
+        title=f"{word} script",
+        keywords=f"vpn connect {word}",
+        problem_domain=f"networking {word}",
+        what_it_does=word,
+        body=f"echo {word} {{{{ computer }}}}",
+        note=word,
+    )
+    return GeneratedScript.objects.create(
+        account=account, team=team, template_version=version, session=session, text=word, node_id=word
+    )
 
 
 def _make_key(account: Account, word: str, member: User) -> ApiKey:
@@ -113,5 +144,9 @@ def other_team_rows(account: Account, word: str, member: User) -> FlowProposal:
     session = make_session(account, team=team.name, title=word, problem_summary=word, resolution_summary=word)
     proposal = make_proposal(account, sessions=0, team=team, title=word, description=word, source_session=session)
     SessionAnalysis.objects.create(account=account, session=session, state="failed", error=word)
+    version = make_template(account, title="Ours")
+    GeneratedScript.objects.create(
+        account=account, team=team, template_version=version, session=session, text=word, node_id=word
+    )
     audit_record(actor=member, action="seen", target=proposal, reason=word)
     return proposal

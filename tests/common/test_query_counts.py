@@ -11,10 +11,10 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis, Topic
 from sessions.ingest import sessions_ingest
-from sessions.models import AISession
+from sessions.models import AISession, GeneratedScript
 from sessions.records import record_from_object
 from tests.conftest import Cast
-from tests.factories import definition, make_flow, make_member, record
+from tests.factories import definition, make_flow, make_member, make_template, record
 
 
 def add_rows(cast: Cast, start: int, stop: int) -> None:
@@ -33,6 +33,10 @@ def add_rows(cast: Cast, start: int, stop: int) -> None:
         SessionAnalysis.objects.create(account=account, session=session, state="failed", topic=topic)
         AnalysisRun.objects.create(account=account, lease_token=n)
         audit_record(actor=cast.alice, action="seen", target=session)
+        script = make_template(account, title=f"Script {n}")
+        GeneratedScript.objects.create(
+            account=account, team=team, template_version=script, session=session, created_by=cast.bob, text="x"
+        )
         make_member(account, Role.TECHNICIAN, f"member{n}@northwind.test", team=team)
 
 
@@ -41,6 +45,8 @@ def add_rows(cast: Cast, start: int, stop: int) -> None:
 LISTS = {
     "/admin/ai_sessions/aisession/": 10,
     "/admin/ai_sessions/client/": 6,
+    "/admin/ai_sessions/scripttemplate/": 6,
+    "/admin/ai_sessions/generatedscript/": 6,
     "/admin/flows/flow/": 9,
     "/admin/proposals/flowproposal/": 15,
     "/admin/proposals/sessionanalysis/": 6,

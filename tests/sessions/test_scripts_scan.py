@@ -172,9 +172,9 @@ def test_any_text_gets_an_answer(body: str, shell: Shell) -> None:
 FRAGMENTS = [
     *(["{{ x }}"] * 3), "echo ", " ", "\n", "show ", "'", "'", '"', '"', "$(", ")", "(", "`", "[", "]", "case ",
     "\\", "#", " # ", "<<E\n", "<<'E'\n", "<<-E ", "\nE\n", "${a", "${a:-", "}", "$((", "((", "))", "$'", '$"', ";",
-    "&", "|", "{ ", "; }", "-", "eval ", "if true; then ", "; fi", "case x in x) ", ";; esac", "a=", "a=(", "[[ ", " ]]",
-    "[ ", " ]", "<<< ", "<(", "$", "~", "for i in ", "; do ", "; done", "f() ", "!", "=", ",", "{a,b}", "\t", "2>&1 ",
-    "> /dev/null ", "*", "x", ">&", "&> ",
+    "&", "|", "{ ", "; }", "-", "eval ", "if true; then ", "; fi", "case x in x) ", ";; esac", "a=", "a=(", "[[ ",
+    " ]]", "[ ", " ]", "<<< ", "<(", "$", "~", "for i in ", "; do ", "; done", "f() ", "!", "=", ",", "{a,b}", "\t",
+    "2>&1 ", "> /dev/null ", "*", "x", ">&", "&> ",
 ]  # fmt: skip
 VALUES = [
     "$(hacked)", "`hacked`", "'; hacked; '", '"; hacked; "', "\nhacked\n", "x\nE\nhacked\n", "a[$(hacked)]", ") hacked",

@@ -21,6 +21,12 @@ PLACES = (
     ("Review", "admin:proposals_flowproposal_changelist", "proposals.view_flowproposal", "Decide what becomes a flow"),
     ("Flows", "admin:flows_flow_changelist", "flows.view_flow", "Read the published flows"),
     ("Sessions", "admin:ai_sessions_aisession_changelist", "ai_sessions.view_aisession", "Find and read sessions"),
+    (
+        "Scripts",
+        "admin:ai_sessions_scripttemplate_changelist",
+        "ai_sessions.view_scripttemplate",
+        "Read and write script templates",
+    ),
     ("Analytics", "analytics:overview", "analytics.view_metrics", "See what works and what does not"),
     ("Analysis", "admin:proposals_analysisrun_changelist", "proposals.view_analysisrun", "Watch analysis at work"),
     ("Set-up", "admin:index", "accounts.view_account", "Account, teams, members and keys"),

@@ -26,7 +26,7 @@ Test-NetConnection -ComputerName $server -TraceRoute | Select-Object -ExpandProp
         "networking",
         "network dns cache ip address dhcp renew flush internet wifi vpn connection",
         "changes",
-        "Empties the name cache, renews the address from DHCP and registers the name again. The connection drops shortly.",
+        "Empties the name cache, renews the address from DHCP and registers the name. The connection drops shortly.",
         r"""
 @echo off
 ipconfig /flushdns
