@@ -15,6 +15,7 @@ urlpatterns = [
     path("admin/", include("analytics.urls")),
     path("admin/", admin.site.urls),
     path("work/", include("sessions.web.urls")),
+    path("sessions/", include("sessions.scripts.urls")),
     path("api/v1/", include("flowpilot.api")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

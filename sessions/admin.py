@@ -12,8 +12,17 @@ from flowpilot.common.admin import NONE, ReadOnlyAdmin
 from sessions.conversation import conversation
 from sessions.models import AISession, Client, Tier, tier_q
 from sessions.psa.admin import PsaConnectionAdmin, PsaPushAdmin
+from sessions.scripts.admin import GeneratedScriptAdmin, ScriptTemplateAdmin
 
-__all__ = ["AISessionAdmin", "ClientAdmin", "PsaConnectionAdmin", "PsaPushAdmin", "tier_badge"]
+__all__ = [
+    "AISessionAdmin",
+    "ClientAdmin",
+    "GeneratedScriptAdmin",
+    "PsaConnectionAdmin",
+    "PsaPushAdmin",
+    "ScriptTemplateAdmin",
+    "tier_badge",
+]
 
 
 class TierFilter(admin.SimpleListFilter):

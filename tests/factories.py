@@ -12,10 +12,11 @@ from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.services import flow_create
 from proposals.models import FlowProposal, ProposalEvidence, Topic
 from sessions.ingest import sessions_ingest
-from sessions.models import AISession, PsaConnection, PsaPush, SessionStep
+from sessions.models import AISession, PsaConnection, PsaPush, ScriptTemplateVersion, SessionStep
 from sessions.psa.clients import CREDENTIALS
 from sessions.psa.vault import seal
 from sessions.records import record_from_object
+from sessions.scripts.services import Content, Finding, template_approve, template_create
 
 PASSWORD = "a long enough phrase"
 _numbers = count(1)
@@ -165,6 +166,24 @@ def make_change(account: Account, **fields: Any) -> FlowProposal:
             **fields,
         },
     )
+
+
+def make_template(account: Account | None, title: str = "Ping a computer", **fields: Any) -> ScriptTemplateVersion:
+    """An approved script template; None is everybody's."""
+    finding = Finding(title, fields.pop("problem_domain", ""), fields.pop("keywords", ""))
+    shell, owner, note = fields.pop("shell", "bash"), fields.pop("owner", None), fields.pop("note", "")
+    said = {
+        "what_it_does": "Tests whether a computer answers",
+        "body": "ping -c 3 {{ computer }}",
+        "parameters": [{"name": "computer", "label": "Computer", "kind": "host_name"}],
+        "risk": "read_only",
+        **fields,
+    }
+    version = template_create(
+        actor=None, account=account, finding=finding, shell=shell, content=Content(**said), owner=owner, note=note
+    )
+    template_approve(actor=None, template_id=version.template_id, number=1)
+    return version
 
 
 def add_step(session: AISession, prompt: str, at: datetime | None = None) -> SessionStep:

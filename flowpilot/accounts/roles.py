@@ -22,12 +22,17 @@ _WORK = frozenset(
         "ai_sessions.view_aisession",
         "ai_sessions.view_sessionstep",
         "ai_sessions.view_client",
+        "ai_sessions.view_generatedscript",
+        "ai_sessions.view_scripttemplate",
+        "ai_sessions.view_scripttemplateversion",
         "flows.view_flow",
         "flows.view_flowversion",
     }
 )
 # Who works sessions looks tickets up; who may do so sees nothing of the connection but its name.
 _INGEST = frozenset({"ai_sessions.add_aisession", "ai_sessions.change_aisession", "ai_sessions.use_psaconnection"})
+# Generating a script is a person's work: no service does it.
+_SCRIPTS = frozenset({"ai_sessions.add_generatedscript", "ai_sessions.change_generatedscript"})
 _READ = _WORK | {
     "ai_sessions.view_psaattempt",
     "ai_sessions.view_psapush",
@@ -42,6 +47,8 @@ _REVIEW = frozenset(
         "accounts.view_membership",
         "accounts.view_user",
         "ai_sessions.requeue_psapush",
+        "ai_sessions.add_scripttemplate",
+        "ai_sessions.change_scripttemplate",
         "common.view_auditevent",
         "flows.change_flow",
         "proposals.decide_flowproposal",
@@ -59,11 +66,11 @@ _OWN = frozenset(
 )
 
 PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.TECHNICIAN: _WORK | _INGEST,
+    Role.TECHNICIAN: _WORK | _INGEST | _SCRIPTS,
     Role.ANALYST: _READ,
     Role.SERVICE: _READ | _INGEST,
-    Role.TEAM_ADMIN: _READ | _INGEST | _REVIEW,
-    Role.OWNER: _READ | _INGEST | _REVIEW | _OWN,
+    Role.TEAM_ADMIN: _READ | _INGEST | _SCRIPTS | _REVIEW,
+    Role.OWNER: _READ | _INGEST | _SCRIPTS | _REVIEW | _OWN,
 }
 
 

@@ -11,17 +11,21 @@ from sessions.models.session import (
 )
 from sessions.models.work import Attachment, Handover
 from sessions.psa.models import PsaAttempt, PsaConnection, PsaPush, PsaPushQuerySet
+from sessions.scripts.models import GeneratedScript, ScriptTemplate, ScriptTemplateVersion
 
 __all__ = [
     "AISession",
     "AISessionQuerySet",
     "Attachment",
     "Client",
+    "GeneratedScript",
     "Handover",
     "PsaAttempt",
     "PsaConnection",
     "PsaPush",
     "PsaPushQuerySet",
+    "ScriptTemplate",
+    "ScriptTemplateVersion",
     "SessionStep",
     "Tier",
     "tier_of",

@@ -28,12 +28,11 @@ def session_pushes_create(
     """Write what the session's ticket shall be told of its end; delivery starts when the transaction commits.
 
     Call it in the transaction that ends the session, with its new status, end and summary set: both happen, or neither.
-    `note` is the text (else told from the session), `worked` the time to charge, up to its end (else since it was started
-    or taken up).
-    `occasion` names which end this is (else its status and time): the same twice writes nothing twice. Gives the pushes
-    of this end: a note, a time entry and a status, as the connection is set up; none where the session has no ticket,
-    or its system no active connection. Raises RuntimeError outside a transaction, and refuses nothing else: whatever is
-    wrong with the ticket shows in the pushes, and holds up nobody.
+    `note` is the text (else told from the session), `worked` the time to charge, up to its end (else since it was
+    started or taken up). `occasion` names which end this is (else its status and time): the same twice writes nothing
+    twice. Gives the pushes of this end: a note, a time entry and a status, as the connection is set up; none where the
+    session has no ticket, or its system no active connection. Raises RuntimeError outside a transaction, and refuses
+    nothing else: whatever is wrong with the ticket shows in the pushes, and holds up nobody.
     """
     if not database.in_atomic_block:
         raise RuntimeError("pushes are written in the transaction that ends the session: call this inside one")

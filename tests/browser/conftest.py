@@ -13,9 +13,9 @@ from flowpilot.accounts.models import User
 from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.services import flow_version_publish
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
-from sessions.models import AISession, PsaAttempt
+from sessions.models import AISession, GeneratedScript, PsaAttempt
 from tests.conftest import Cast
-from tests.factories import definition, make_flow, make_proposal, make_push, make_session
+from tests.factories import definition, make_flow, make_proposal, make_push, make_session, make_template
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -163,7 +163,26 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
     )
     AnalysisRun.objects.create(account=cast.account, owner="worker-1", lease_token=1, status="done", sessions_done=3)
     proposals = "/admin/proposals/flowproposal/"
+    script = make_template(cast.account, keywords="vpn connect", risk="destructive", problem_domain="networking")
+    kept = GeneratedScript.objects.create(
+        account=cast.account,
+        template_version=script,
+        session=session,
+        text="ping 'PC-1'",
+        parameters={"computer": "PC-1"},
+    )
+    scripts, own_scripts = "/admin/ai_sessions/scripttemplate/", f"/sessions/{session.pk}/scripts/"
     return {
+        "script templates": scripts,
+        "script template": f"{scripts}{script.template_id}/change/",
+        "new script template": f"{scripts}new/",
+        "script template's form": f"{scripts}{script.template_id}/preview/",
+        "retire a script": f"{scripts}{script.template_id}/retire/",
+        "generated scripts": "/admin/ai_sessions/generatedscript/",
+        "generated script": f"/admin/ai_sessions/generatedscript/{kept.pk}/change/",
+        "scripts of a session": own_scripts,
+        "script's form": f"{own_scripts}{script.template_id}/",
+        "script": f"{own_scripts}generated/{kept.pk}/",
         "set-up": "/admin/",
         "queue": proposals,
         "empty queue": f"{proposals}?status=rejected",

@@ -20,8 +20,8 @@ from proposals.models import (
     ReviewDraft,
     SessionAnalysis,
 )
-from sessions.models import Attachment, Handover, PsaAttempt
-from tests.factories import definition, make_flow, make_proposal, make_push, make_session
+from sessions.models import AISession, Attachment, GeneratedScript, Handover, PsaAttempt
+from tests.factories import definition, make_flow, make_proposal, make_push, make_session, make_template
 
 # What names no thing of the account's: choices, and a hash.
 NO_TEXT_OF_ANYBODY = {"ApiKey.secret_hash", "AISession.node_id", "SessionStep.node_id"}
@@ -58,6 +58,7 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
         account=account, session=session, state="failed", topic=proposal.topic, analyzed_at=timezone.now()
     )
     run = AnalysisRun.objects.create(account=account, lease_token=1)
+    script = make_script(account, word, team, session)
     event = audit_record(actor=member, action="seen", target=proposal)
     reading = {"account": account, "proposal": proposal}
     ReviewDraft.objects.create(**reading, user=member, revision=1, title=word)
@@ -69,13 +70,29 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     )
     push = make_push(session, payload={"text": word})
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
-    rows = [
+    rows: list[Any] = [
         account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run,
-        push, push.connection,
+        push, push.connection, script, script.template_version.template,
     ]  # fmt: skip
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)
     return found
+
+
+def make_script(account: Account, word: str, team: Team, session: AISession) -> GeneratedScript:
+    """A script of a template whose version, which nothing may change, has the word in every text."""
+    version = make_template(
+        account,
+        title=f"{word} script",
+        keywords=f"vpn connect {word}",
+        problem_domain=f"networking {word}",
+        what_it_does=word,
+        body=f"echo {word} {{{{ computer }}}}",
+        note=word,
+    )
+    return GeneratedScript.objects.create(
+        account=account, team=team, template_version=version, session=session, text=word, node_id=word
+    )
 
 
 def _make_key(account: Account, word: str, member: User) -> ApiKey:
@@ -125,5 +142,9 @@ def other_team_rows(account: Account, word: str, member: User) -> FlowProposal:
     SessionAnalysis.objects.create(account=account, session=session, state="failed", error=word)
     push = make_push(session, ticket_id=word, payload={"text": word})
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now(), error=word)
+    template = make_template(account, title="Ours")
+    GeneratedScript.objects.create(
+        account=account, team=team, template_version=template, session=session, text=word, node_id=word
+    )
     audit_record(actor=member, action="seen", target=proposal, reason=word)
     return proposal

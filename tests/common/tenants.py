@@ -40,6 +40,8 @@ ADMIN = {
     "ai_sessions_client": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
     "ai_sessions_psaconnection": Pages(OWNERS, OWNERS, OWNERS, NOBODY),
     "ai_sessions_psapush": Pages(READERS, NOBODY, NOBODY, NOBODY),
+    "ai_sessions_scripttemplate": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
+    "ai_sessions_generatedscript": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
     "proposals_flowproposal": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "proposals_analysisrun": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "proposals_sessionanalysis": Pages(READERS, NOBODY, NOBODY, NOBODY),
@@ -54,6 +56,10 @@ ADMIN_OF_ROW = {
     "flows_flow_roll_back": ("flows_flow", REVIEWERS, 200),
     "flows_flow_archive": ("flows_flow", REVIEWERS, 200),
     "flows_flow_restore": ("flows_flow", REVIEWERS, 200),
+    "ai_sessions_scripttemplate_preview": ("ai_sessions_scripttemplate", EVERYONE, 200),
+    "ai_sessions_scripttemplate_edit": ("ai_sessions_scripttemplate", REVIEWERS, 200),
+    "ai_sessions_scripttemplate_approve": ("ai_sessions_scripttemplate", REVIEWERS, 405),
+    "ai_sessions_scripttemplate_retire": ("ai_sessions_scripttemplate", REVIEWERS, 200),
     "proposals_flowproposal_decide": ("proposals_flowproposal", REVIEWERS, 405),
     "proposals_flowproposal_undo": ("proposals_flowproposal", REVIEWERS, 405),
     "proposals_flowproposal_merge": ("proposals_flowproposal", REVIEWERS, 405),
@@ -73,6 +79,8 @@ ADMIN_OF_ROW = {
 ADMIN_OF_SITE = {
     "index": EVERYONE,
     "flows_flow_import": REVIEWERS,
+    "ai_sessions_scripttemplate_new": REVIEWERS,
+    "ai_sessions_scripttemplate_check": None,
     "proposals_flowproposal_notices": REVIEWERS,
     "proposals_flowproposal_views": None,
     "proposals_flowproposal_view": None,
@@ -84,6 +92,12 @@ ADMIN_OF_SITE = {
     "view_on_site": None,
     "login": None,
     "logout": None,
+}
+# Scripts of a session: who may open them, and the row that the address names beside the session.
+SCRIPTS: dict[str, tuple[set[str], str | None]] = {
+    "scripts:panel": (EVERYONE, None),
+    "scripts:form": (EVERYONE - {"carol", "sam"}, "ai_sessions_scripttemplate"),
+    "scripts:generated": (EVERYONE, "ai_sessions_generatedscript"),
 }
 DASHBOARDS = {"analytics:overview": READERS}
 # Who may work sessions, and the technician's pages of one.

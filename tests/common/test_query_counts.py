@@ -12,10 +12,10 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis, Topic
 from sessions.ingest import sessions_ingest
-from sessions.models import AISession, PsaAttempt
+from sessions.models import AISession, GeneratedScript, PsaAttempt
 from sessions.records import record_from_object
 from tests.conftest import Cast
-from tests.factories import definition, make_flow, make_member, make_push, record
+from tests.factories import definition, make_flow, make_member, make_push, make_template, record
 
 
 def add_rows(cast: Cast, start: int, stop: int) -> None:
@@ -35,6 +35,10 @@ def add_rows(cast: Cast, start: int, stop: int) -> None:
         AnalysisRun.objects.create(account=account, lease_token=n)
         PsaAttempt.objects.create(account=account, push=make_push(session), number=1, started_at=timezone.now())
         audit_record(actor=cast.alice, action="seen", target=session)
+        script = make_template(account, title=f"Script {n}")
+        GeneratedScript.objects.create(
+            account=account, team=team, template_version=script, session=session, created_by=cast.bob, text="x"
+        )
         make_member(account, Role.TECHNICIAN, f"member{n}@northwind.test", team=team)
 
 
@@ -45,6 +49,8 @@ LISTS = {
     "/admin/ai_sessions/client/": 6,
     "/admin/ai_sessions/psapush/": 6,
     "/admin/ai_sessions/psaconnection/": 6,
+    "/admin/ai_sessions/scripttemplate/": 6,
+    "/admin/ai_sessions/generatedscript/": 6,
     "/admin/flows/flow/": 9,
     "/admin/proposals/flowproposal/": 15,
     "/admin/proposals/sessionanalysis/": 6,

@@ -31,6 +31,7 @@ from tests.common.tenants import (
     FOREIGN,
     HOME,
     PLAIN,
+    SCRIPTS,
     WORK,
     WORK_OF_ROW,
     WORKERS,
@@ -53,7 +54,8 @@ def test_every_address_is_in_the_tables() -> None:
     expected = {f"admin:{name}_{page}" for name in ADMIN for page in usual}
     expected |= {f"admin:{name}" for name in (*ADMIN_OF_ROW, *ADMIN_OF_SITE)}
     expected |= {f"api:{name}" for name in (*API_OF_LIST, *API_OF_ROW, *API_FOR_ALL)}
-    assert set(names(get_resolver().url_patterns)) == expected | {*DASHBOARDS, *WORK, *WORK_OF_ROW} | PLAIN
+    expected |= {*DASHBOARDS, *SCRIPTS, *WORK, *WORK_OF_ROW}
+    assert set(names(get_resolver().url_patterns)) == expected | PLAIN
 
 
 def test_the_foreign_word_is_in_every_text_of_the_foreign_rows(world: World) -> None:

@@ -20,6 +20,7 @@ from tests.common.tenants import (
     HOME,
     OTHER_TEAM,
     READERS,
+    SCRIPTS,
     Walk,
     World,
 )
@@ -35,6 +36,28 @@ def test_dashboards(world: World, login: Any, name: str) -> None:
             wanted = 200 if name == "root" else 400
             walk.get(f"{url}?{field}={world.foreign.pk(row)}", wanted if name in allowed else 403)
             walk.get(f"{url}?{field}={ABSENT}", 400 if name in allowed else 403)
+    assert walk.wrong == []
+
+
+@pytest.mark.parametrize("name", sorted(EVERYONE))
+def test_scripts_of_a_session(world: World, login: Any, name: str) -> None:
+    """The own session with an own, a foreign and an absent row; a foreign and an absent session."""
+    walk = Walk(login(world.people[name]), name, [])
+    own, foreign = world.home.pk("ai_sessions_aisession"), world.foreign.pk("ai_sessions_aisession")
+    for address, (allowed, row) in SCRIPTS.items():
+        may = name in allowed
+        extra = [] if row is None else [world.home.pk(row)]
+        walk.get(reverse(address, args=[own, *extra]), 200 if may else 403)
+        walk.get(reverse(address, args=[ABSENT, *extra]), 404)
+        if row is None:
+            walk.get(reverse(address, args=[foreign]), 200 if name == "root" else 404)
+            walk.get(f"{reverse(address, args=[own])}?q={FOREIGN[:4]}", 200)
+            continue
+        for pk in (world.foreign.pk(row), ABSENT):
+            walk.get(reverse(address, args=[own, pk]), 404 if may else 403)
+        walk.get(reverse(address, args=[foreign, world.foreign.pk(row)]), 200 if name == "root" else 404)
+        if name != "root":
+            walk.post(reverse(address, args=[foreign, world.foreign.pk(row)]), {"do": "generate"}, 404)
     assert walk.wrong == []
 
 

@@ -43,8 +43,14 @@ def test_the_user_of_an_api_key_has_no_password(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("name", "offered"),
     [
-        ("bob", {"Account", "Team", "AISession", "Client", "Flow"}),
-        ("carol", {"Account", "Team", "AISession", "Client", "Flow", "FlowProposal", "AnalysisRun", "SessionAnalysis"}),
+        ("bob", {"Account", "Team", "AISession", "Client", "Flow", "ScriptTemplate", "GeneratedScript"}),
+        (
+            "carol",
+            {
+                *("Account", "Team", "AISession", "Client", "Flow", "ScriptTemplate", "GeneratedScript"),
+                *("FlowProposal", "AnalysisRun", "SessionAnalysis"),
+            },
+        ),
     ],
 )
 def test_the_first_page_offers_what_the_role_may_see(cast: Cast, login: Any, name: str, offered: set[str]) -> None:

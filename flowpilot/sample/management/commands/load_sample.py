@@ -16,12 +16,16 @@ from flowpilot.common.errors import ServiceError
 from flowpilot.sample.cast import ACCOUNT_NAME, ACCOUNT_SLUG
 from flowpilot.sample.generate import DEFAULT_COUNT, DEFAULT_SEED
 from flowpilot.sample.load import sample_load
+from sessions.scripts.library import LIBRARY, library_load
 
 PASSWORD_FILE = settings.VAR_DIR / "demo_password"
 
 
 class Command(BaseCommand):
-    help = f"Make the sample account {ACCOUNT_NAME}; its demo log-ins share the password in {PASSWORD_FILE.name}."
+    help = (
+        f"Load the script library, and make the sample account {ACCOUNT_NAME}; its demo log-ins share the password in "
+        f"{PASSWORD_FILE.name}."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         count = os.environ.get("SAMPLE_SESSIONS", str(DEFAULT_COUNT))
@@ -30,6 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="do nothing where the account is there already")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        library_load(entries=LIBRARY)
         if options["once"] and Account.objects.filter(slug=ACCOUNT_SLUG).exists():
             return
         if options["count"] < 0:
