@@ -40,6 +40,17 @@ def session_pushes_create(
     if connection is None:
         return []
     occasion = (occasion or f"{session.status} {(session.ended_at or timezone.now()).isoformat()}")[:100]
+    rows = _rows(connection, session, occasion, _payloads(connection, session, note, worked))
+    PsaPush.objects.bulk_create(rows, ignore_conflicts=True)
+    pushes = list(PsaPush.objects.filter(session=session, occasion=occasion).order_by("pk"))
+    for push in pushes:
+        push_start_on_commit(push.pk)
+    return pushes
+
+
+def _rows(
+    connection: PsaConnection, session: AISession, occasion: str, payloads: list[tuple[PsaPush.Kind, dict[str, Any]]]
+) -> list[PsaPush]:
     common = {
         "account_id": session.account_id,
         "connection": connection,
@@ -49,12 +60,7 @@ def session_pushes_create(
         "attempts_allowed": settings.PSA_MAX_ATTEMPTS,
         "next_attempt_at": timezone.now(),
     }
-    rows = [PsaPush(kind=k, payload=p, **common) for k, p in _payloads(connection, session, note, worked)]
-    PsaPush.objects.bulk_create(rows, ignore_conflicts=True)
-    pushes = list(PsaPush.objects.filter(session=session, occasion=occasion).order_by("pk"))
-    for push in pushes:
-        push_start_on_commit(push.pk)
-    return pushes
+    return [PsaPush(kind=kind, payload=payload, **common) for kind, payload in payloads]
 
 
 def push_start(push_id: int) -> None:

@@ -48,7 +48,7 @@ def test_the_user_of_an_api_key_has_no_password(cast: Cast) -> None:
             "carol",
             {
                 *("Account", "Team", "AISession", "Client", "Flow", "ScriptTemplate", "GeneratedScript"),
-                *("FlowProposal", "AnalysisRun", "SessionAnalysis"),
+                *("FlowProposal", "AnalysisRun", "SessionAnalysis", "PsaPush"),
             },
         ),
     ],
