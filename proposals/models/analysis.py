@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from flowpilot.common.tenancy import TenantModel
 from flowpilot.flows.models import FlowVersion
@@ -76,4 +77,4 @@ class AnalysisRun(TenantModel):
         indexes = [models.Index(fields=["account", "-started_at"], name="analysis_run_recent")]
 
     def __str__(self) -> str:
-        return f"Analysis of {self.started_at:%Y-%m-%d %H:%M}"
+        return f"Analysis of {timezone.localtime(self.started_at):%-d %b %Y, %H:%M}"

@@ -1,5 +1,6 @@
 """Entering the admin site, and what its first page offers to each role."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.urls import NoReverseMatch, reverse
 
 from flowpilot.accounts.models import Membership, User
 from flowpilot.accounts.services import api_key_create
+from proposals.models import AnalysisRun
 from tests.conftest import Cast
 from tests.factories import PASSWORD
 
@@ -82,3 +84,32 @@ def test_pages_carry_a_strict_content_security_policy(cast: Cast, login: Any, ad
 
 def test_the_root_address_leads_into_the_admin(client: Client) -> None:
     assert client.get("/")["Location"].startswith("/admin/")
+
+
+@pytest.mark.parametrize(
+    ("address", "title"),
+    [
+        ("proposals_flowproposal", "Review queue"),
+        ("proposals_analysisrun", "Analysis"),
+        ("ai_sessions_aisession", "Sessions"),
+        ("accounts_apikey", "API keys"),
+    ],
+)
+def test_a_tab_is_called_by_its_page(cast: Cast, login: Any, address: str, title: str) -> None:
+    page = login(cast.olivia).get(reverse(f"admin:{address}_changelist")).content.decode()
+    assert f"<title>{title} | FlowPilot</title>" in page
+
+
+def test_a_run_is_called_by_the_time_of_its_account(cast: Cast, login: Any) -> None:
+    cast.account.time_zone = "Europe/Berlin"
+    cast.account.save()
+    run = AnalysisRun.objects.create(account=cast.account, lease_token=1, status="done", sessions_failed=2)
+    AnalysisRun.objects.filter(pk=run.pk).update(
+        started_at=datetime(2026, 7, 1, 23, 30, tzinfo=UTC), finished_at=datetime(2026, 7, 1, 23, 31, tzinfo=UTC)
+    )
+    browser = login(cast.olivia)
+    one = browser.get(reverse("admin:proposals_analysisrun_change", args=[run.pk])).content.decode()
+    assert "Analysis of 2 Jul 2026, 01:30" in one
+    listed = browser.get(reverse("admin:proposals_analysisrun_changelist")).content.decode()
+    assert "2 failed" in listed
+    assert "60 s" in listed
