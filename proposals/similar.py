@@ -68,8 +68,9 @@ def _flows(user: Any, proposal: FlowProposal) -> list[tuple[int, Flow]]:
     own = Flow.objects.for_user(user).filter(account=proposal.account_id, status=Flow.Status.PUBLISHED)
     own = own.exclude(pk=proposal.target_flow_id or 0).order_by("-updated_at", "-pk")
     rows = {flow.pk: flow for flow in _likely_first(own, proposal.title)}
-    topics = Topic.objects.filter(account=proposal.account_id, flow__in=rows).values_list("pk", "flow")
-    return [(topic_id, rows[flow_id]) for topic_id, flow_id in topics if flow_id is not None]
+    # A decided proposal's own topic has the flow that came of it.
+    topics = Topic.objects.filter(account=proposal.account_id, flow__in=rows).exclude(pk=proposal.topic_id)
+    return [(topic_id, rows[flow_id]) for topic_id, flow_id in topics.values_list("pk", "flow") if flow_id is not None]
 
 
 def _likely_first(rows: QuerySet[Any], title: str) -> list[Any]:

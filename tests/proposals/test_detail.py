@@ -305,6 +305,10 @@ class TestTelling:
             (twin, "likely the same problem")
         ]
         assert f'name="into" value="{twin.pk}"' in text_of(response)
+        # What came of it itself is not like it: it is it.
+        decide(login(cast.olivia), here, decision="approve", notes="")
+        after = login(cast.alice).get(url(here, "similar")).context["similar"]
+        assert [item.proposal for item in after] == [twin]
 
 
 class TestCost:
