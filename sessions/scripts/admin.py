@@ -15,7 +15,7 @@ from sessions.scripts import editing
 from sessions.scripts.access import ADD, CHANGE
 from sessions.scripts.models import GeneratedScript, ScriptTemplate, ScriptTemplateVersion
 from sessions.scripts.render import segments_of
-from sessions.scripts.selectors import escalations_of, risk_style
+from sessions.scripts.selectors import escalations_of, flagged_for, risk_style
 
 LATEST = 20
 
@@ -109,7 +109,8 @@ class ScriptTemplateAdmin(ReadOnlyAdmin):
         return format_html('<span class="fp-badge fp-{}">{}</span>', obj.status, obj.get_status_display())
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {**(extra_context or {}), "can_add": request.user.has_perm(ADD)})
+        context = {"can_add": request.user.has_perm(ADD), "flagged": flagged_for(request.user)}
+        return super().changelist_view(request, {**(extra_context or {}), **context})
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         template = self.get_object(request, unquote(object_id))

@@ -49,7 +49,7 @@ LISTS = {
     "/admin/ai_sessions/client/": 6,
     "/admin/ai_sessions/psapush/": 6,
     "/admin/ai_sessions/psaconnection/": 6,
-    "/admin/ai_sessions/scripttemplate/": 6,
+    "/admin/ai_sessions/scripttemplate/": 7,
     "/admin/ai_sessions/generatedscript/": 6,
     "/admin/flows/flow/": 9,
     "/admin/proposals/flowproposal/": 15,

@@ -6,6 +6,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import tree_sitter
+import tree_sitter_powershell
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,7 +49,7 @@ ACCEPTED = {
         "$a={{ x }}",
         "Get-It {{ x }}, {{ x }}",
         "if ($a -eq {{ x }}) { Get-It {{ x }} }",
-        "@{Name={{ x }}; N={{ n }}}",
+        "@{ Name = {{ x }}; N = {{ n }} }",
         "Set-It -Confirm:{{ b }}",
         '"it said ""$(Get-It {{ x }})"" `" "; Get-It {{ x }}',
         "@'\nit's\n'@\nGet-It {{ x }}",
@@ -84,6 +86,7 @@ REFUSED = {
         ("f() { {{ x }}; }", "line 1, column 7", "name of a command"),
         ("[[ {{ x }} -eq 1 ]]", "line 1, column 4", "[ ]"),
         ("echo $((1 + {{ n }}))", "line 1, column 6", "variable first"),
+        ('echo "$$(echo {{ x }})"', "line 1, column 15", "double quotes"),
         ("echo >& {{ x }}", "line 1, column 6", "twice"),
         ("echo &> {{ x }}", "line 1, column 6", "twice"),
         ("x={{ x }}\n$x 1", "line 2, column 1", "name of a command"),
@@ -104,6 +107,9 @@ REFUSED = {
         ("@'\n{{ x }}\n'@", "line 2, column 1", "here-string"),
         ('@"\n{{ x }}\n"@', "line 2, column 1", "here-string"),
         ("& {{ x }}", "line 1, column 3", "name of a command"),
+        ('"$$(Get-It {{ x }})"', "line 1, column 12", "double quotes"),
+        ("& ({{ x }})", "line 1, column 4", "name of a command"),
+        ("={{ x }}", "line 1, column 2", "word of its own"),
         ("$a; . {{ x }}", "line 1, column 7", "name of a command"),
         ("iex {{ x }}", "line 1, column 1", "Invoke-Expression"),
         ("Get-It a#b {{ x }}", "line 1, column 9", "space before #"),
@@ -174,7 +180,7 @@ FRAGMENTS = [
     "\\", "#", " # ", "<<E\n", "<<'E'\n", "<<-E ", "\nE\n", "${a", "${a:-", "}", "$((", "((", "))", "$'", '$"', ";",
     "&", "|", "{ ", "; }", "-", "eval ", "if true; then ", "; fi", "case x in x) ", ";; esac", "a=", "a=(", "[[ ",
     " ]]", "[ ", " ]", "<<< ", "<(", "$", "~", "for i in ", "; do ", "; done", "f() ", "!", "=", ",", "{a,b}", "\t",
-    "2>&1 ", "> /dev/null ", "*", "x", ">&", "&> ",
+    "2>&1 ", "$$", "> /dev/null ", "*", "x", ">&", "&> ",
 ]  # fmt: skip
 VALUES = [
     "$(hacked)", "`hacked`", "'; hacked; '", '"; hacked; "', "\nhacked\n", "x\nE\nhacked\n", "a[$(hacked)]", ") hacked",
@@ -229,3 +235,55 @@ def test_bodies_that_are_refused_do_run_values(tmp_path: Path) -> None:
     """The test above would notice: among what is refused there is much that runs a value for all its quotes."""
     refused = [body for body in bodies(300, seed=6) if scan_body(Shell.BASH, body, {"x": Kind.STRING})[1]]
     assert len(that_run_a_value(refused, tmp_path, quoted)) > 10
+
+
+# --- Against another parser of PowerShell ----------------------------------------------------------------------------
+
+PS_FRAGMENTS = [
+    "{{ x }}", " ", "\n", "'", "'", '"', '"', "@'\n", "\n'@", '@"\n', '\n"@', "$(", ")", "(", "@(", "`", "#", " # ",
+    "<#", "#>", "{ ", " }", "$a", "${a}", ";", "|", ",", "=", "&", ". ", "-Name ", "Get-It ",
+    "''", '""', "[", "]", "$", "$$",
+]  # fmt: skip
+PS_VALUES = [
+    "'; Remove-Item b; '",
+    '"; Remove-Item b; "',
+    "#>\nRemove-Item b\n",
+    "x\n'@\nRemove-Item b\n",
+    "$(Remove-Item b)",
+]
+PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+
+
+def tree_of(script: str) -> list[str]:
+    """The kinds of all nodes of a script; empty where the parser finds an error."""
+    tree = PARSER.parse(script.encode())
+    if tree.root_node.has_error:
+        return []
+    kinds, waiting = [], [tree.root_node]
+    while waiting:
+        node = waiting.pop()
+        kinds.append(node.type)
+        waiting += node.children
+    return kinds
+
+
+def test_no_powershell_body_that_is_accepted_changes_its_meaning_by_a_value() -> None:
+    """Another parser sees the same script, whether a value is harmless or not: it is one literal wherever it stands."""
+    random = Random(7)
+    sound = [body for body in ACCEPTED[Shell.POWERSHELL] if "{{ x }}" in body and "{{ n }}" not in body]
+    compared = 0
+    for _ in range(4_000):
+        body = random.choice(["\n", "; ", " "]).join(random.sample(sound, k=random.randint(1, 2)))
+        for _ in range(random.randint(0, 3)):
+            place = random.randint(0, len(body))
+            body = body[:place] + random.choice(PS_FRAGMENTS) + body[place + random.choice([0, 0, 1]) :]
+        body = tidy_body(body)
+        if scan_body(Shell.POWERSHELL, body, {"x": Kind.STRING})[1]:
+            continue
+        harmless = tree_of(body.replace("{{ x }}", "'x'"))
+        if harmless:
+            compared += 1
+            for value in PS_VALUES:
+                text = literal(Shell.POWERSHELL, Kind.SECRET, value)
+                assert tree_of(body.replace("{{ x }}", text)) == harmless, body
+    assert compared > 300

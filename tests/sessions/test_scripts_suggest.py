@@ -171,7 +171,7 @@ def test_an_unknown_risk_is_neutral(risk: str) -> None:
     assert risk_style("changes") == "changes"
 
 
-def test_templates_that_precede_escalations_are_flagged_to_their_owner(cast: Cast) -> None:
+def test_templates_that_precede_escalations_are_flagged_to_their_owner(cast: Cast, login: Any) -> None:
     bad = make_template(cast.account, "Bad", owner=cast.alice)
     good = make_template(cast.account, "Good", owner=cast.alice)
     for n in range(12):
@@ -185,6 +185,7 @@ def test_templates_that_precede_escalations_are_flagged_to_their_owner(cast: Cas
     assert (found["Bad"].rate, found["Bad"].is_flagged) == (Rate(11, 12), True)
     assert (found["Good"].rate, found["Good"].is_flagged) == (Rate(1, 12), False)
     assert [item.template.title for item in flagged_for(cast.alice)] == ["Bad"]
+    assert "11 of 12 sessions" in login(cast.alice).get("/admin/ai_sessions/scripttemplate/").content.decode()
     assert flagged_for(cast.bob) == []
     assert flagged_for(cast.mallory) == []
 

@@ -237,7 +237,8 @@ class BashReader(Reader):
                 return
             self.at = match.end()
         else:
-            self.at += 1
+            # $$ is a variable of its own: what follows it is no $( ).
+            self.at += 2 if self.body.startswith("$$", self.at) else 1
 
     def _arithmetic(self, opening: int) -> None:
         match = ARITHMETIC.match(self.body, self.at + opening)

@@ -21,7 +21,7 @@ READ_AGAIN = {
 
 
 class PowerShellReader(Reader):
-    before: ClassVar[re.Pattern[str]] = re.compile(r"(?:\A|[\s(,=;]|\s-[A-Za-z]+:)\Z")
+    before: ClassVar[re.Pattern[str]] = re.compile(r"(?:\A|[\s(,;]|\$[\w:.]+=|\s-[A-Za-z]+:)\Z")
     after: ClassVar[str] = " \t\n;),}|]"
 
     def follow(self) -> None:
@@ -44,7 +44,7 @@ class PowerShellReader(Reader):
         char, two = self.body[self.at], self.body[self.at : self.at + 2]
         if self.at in self.placeholders:
             self._placeholder(self.placeholders[self.at])
-        elif char == "`":
+        elif char == "`" or two == "$$":
             self.at += 2
         elif two in ("@'", '@"'):
             self._here_string(two[1])
@@ -76,7 +76,7 @@ class PowerShellReader(Reader):
             self.at += 1
 
     def _placeholder(self, use: Use) -> None:
-        called = re.search(r"(?:^|[\s;|(){}=])[&.]\s*$", self.body[: use.start])
+        called = re.search(r"(?:^|[\s;|(){}=])[&.][\s(]*$", self.body[: use.start])
         if called:
             self.fault(use.start, f"{use.name} stands where the name of a command does: a value must not be run")
         else:
@@ -114,8 +114,8 @@ class PowerShellReader(Reader):
             use = self.placeholders[self.at]
             self.refuse(use, "in double quotes")
             self.at = use.end
-        elif char == "`" or two == '""':
-            self.at += 2
+        elif char == "`" or two in ('""', "$$"):
+            self.at += 2  # $$ is a variable of its own: what follows it is no $( )
         elif char == '"':
             self._pop(1)
         elif two == "$(":
