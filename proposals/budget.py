@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.cache import cache
 from django.db import connection
 from django.db.models import QuerySet, Sum
 
+from flowpilot.common.kept import kept
 from proposals.models import FlowProposal
 from proposals.queue import IMPACT
 
@@ -71,13 +71,12 @@ def share_of(impacts: Sequence[float], total: float) -> float | None:
 
 def waiting_impact(user: Any) -> float:
     """The impact of all that the viewer has pending; kept for a minute, for it takes a walk through the whole index."""
-    key = f"queue:impact:{scope_key(user)}"
-    total = cache.get(key)
-    if total is None:
+
+    def add_up() -> float:
         pending = FlowProposal.objects.for_user(user).filter(status=FlowProposal.Status.PENDING)
-        total = pending.aggregate(total=Sum("impact"))["total"] or 0.0
-        cache.set(key, total, KEEP_TOTAL_S)
-    return float(total)
+        return float(pending.aggregate(total=Sum("impact"))["total"] or 0.0)
+
+    return kept(f"queue:impact:{scope_key(user)}", KEEP_TOTAL_S, add_up)
 
 
 def minutes_per_decision(user: Any) -> float:
@@ -86,12 +85,7 @@ def minutes_per_decision(user: Any) -> float:
     if not grants:
         return FALLBACK_MINUTES
     accounts = sorted({account for account, _ in grants})
-    key = f"queue:pace:{'-'.join(map(str, accounts))}"
-    pace = cache.get(key)
-    if pace is None:
-        pace = _measured(accounts)
-        cache.set(key, pace, KEEP_PACE_S)
-    return float(pace)
+    return kept(f"queue:pace:{'-'.join(map(str, accounts))}", KEEP_PACE_S, lambda: _measured(accounts))
 
 
 def _measured(accounts: list[int]) -> float:

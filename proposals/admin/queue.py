@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.views.main import ChangeList
-from django.core.cache import cache
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
@@ -15,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from flowpilot.accounts.models import SavedView, Team
 from flowpilot.accounts.savedviews import saved_views
+from flowpilot.common.kept import kept
 from proposals import budget
 from proposals.admin.bulk import LIMIT
 from proposals.admin.views import PAGE
@@ -255,15 +255,14 @@ class QueueList(ChangeList):
         """Domains to choose from: those of the first thousand of the tab. Kept for a minute, as the budget's total."""
         user = self.request.user
         whose = user.pk if self.tab == Tab.MINE else budget.scope_key(user)
-        key = f"queue:domains:{self.tab}:{self.order.name}:{whose}"
-        names: list[str] | None = cache.get(key)
-        if names is None:
-            first = self.order.sort(self.root_queryset.filter(tab_q(self.tab, self.request.user)))
+
+        def find() -> list[str]:
+            first = self.order.sort(self.root_queryset.filter(tab_q(self.tab, user)))
             named = FlowProposal.objects.filter(pk__in=first.values("pk")[:1000]).exclude(problem_domain="")
             found = named.order_by("problem_domain").values_list("problem_domain", flat=True)
-            names = list(found.distinct()[:100])
-            cache.set(key, names, budget.KEEP_TOTAL_S)
-        return names
+            return list(found.distinct()[:100])
+
+        return kept(f"queue:domains:{self.tab}:{self.order.name}:{whose}", budget.KEEP_TOTAL_S, find)
 
     @property
     def teams(self) -> list[str]:

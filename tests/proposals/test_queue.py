@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from flowpilot.accounts.models import SavedView, Team
 from flowpilot.accounts.roles import Role
@@ -407,3 +409,15 @@ class TestSavedViews:
         assert "delete one first" in self.save(login(cast.alice), "One more").content.decode()
         self.save(login(cast.alice), "V3", "tab=mine")
         assert SavedView.objects.get(name="V3").query == "tab=mine"
+
+
+def test_the_queue_is_there_while_the_cache_is_away(cast: Cast, login: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise RedisConnectionError("refused")
+
+    make_proposal(cast.account, title="Still here", impact=2.0)
+    monkeypatch.setattr(cache, "get", away)
+    page = login(cast.alice).get(reverse(QUEUE))
+    assert page.status_code == 200
+    assert "Still here" in page.content.decode()
+    assert page.context["cl"].waiting_impact == 2.0
