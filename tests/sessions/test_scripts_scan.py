@@ -109,6 +109,8 @@ REFUSED = {
         ("& {{ x }}", "line 1, column 3", "name of a command"),
         ('"$$(Get-It {{ x }})"', "line 1, column 12", "double quotes"),
         ("& ({{ x }})", "line 1, column 4", "name of a command"),
+        ("=$a={{ x }}", "line 1, column 5", "word of its own"),
+        ("Get-It ,{{ x }}", "line 1, column 9", "word of its own"),
         ("={{ x }}", "line 1, column 2", "word of its own"),
         ("$a; . {{ x }}", "line 1, column 7", "name of a command"),
         ("iex {{ x }}", "line 1, column 1", "Invoke-Expression"),

@@ -21,7 +21,7 @@ READ_AGAIN = {
 
 
 class PowerShellReader(Reader):
-    before: ClassVar[re.Pattern[str]] = re.compile(r"(?:\A|[\s(,;]|\$[\w:.]+=|\s-[A-Za-z]+:)\Z")
+    before: ClassVar[re.Pattern[str]] = re.compile(r"(?:(?:\A|[\s({;])(?:\$[\w:.]+=)?|\(|;|\s-[A-Za-z]+:)\Z")
     after: ClassVar[str] = " \t\n;),}|]"
 
     def follow(self) -> None:
