@@ -108,6 +108,10 @@ class Parameter(BaseModel):
         return self.label or self.name.replace("_", " ").capitalize()
 
     @property
+    def kind_words(self) -> str:
+        return self.kind.value.replace("_", " ")
+
+    @property
     def is_secret(self) -> bool:
         return self.kind == Kind.SECRET
 
