@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from flowpilot.accounts.models import Account, Team
+from flowpilot.accounts.models import Account, Team, User
 from flowpilot.accounts.services import account_create, membership_create
 from flowpilot.common.errors import Conflict
 from flowpilot.flows.models import Flow, FlowVersion
@@ -15,6 +15,8 @@ from flowpilot.flows.services import flow_create
 from flowpilot.sample.cast import ACCOUNT_NAME, ACCOUNT_SLUG, PEOPLE, TEAMS
 from flowpilot.sample.generate import DEFAULT_DAYS, generate_sessions
 from flowpilot.sample.published import published_flows
+from flowpilot.sample.pushes import pushes_make
+from flowpilot.sample.reopened import with_reopened
 from sessions.ingest import sessions_ingest
 from sessions.records import record_from_object
 
@@ -35,20 +37,23 @@ def sample_load(
             raise Conflict(f"there is an account {ACCOUNT_SLUG} already")
         account = account_create(slug=ACCOUNT_SLUG, name=ACCOUNT_NAME, time_zone=TIME_ZONE)
         teams = {name: Team.objects.create(account=account, name=name) for name in TEAMS}
-        _add_people(account, teams, password)
+        owner = _add_people(account, teams, password)
         for weeks, flow in enumerate(published_flows(), start=1):
             version = flow_create(actor=None, account=account, **{**flow, "team": teams.get(flow["team"])})
             _date_back(version, until - timedelta(days=DEFAULT_DAYS, weeks=weeks))
         done = 0
-        for batch in _batches(generate_sessions(until=until, count=count, seed=seed)):
+        for batch in _batches(with_reopened(generate_sessions(until=until, count=count, seed=seed), seed=seed)):
             done += len(sessions_ingest(actor=None, account=account, records=[record_from_object(o) for o in batch]))
             progress(done)
+        pushes_make(account=account, owner=owner, seed=seed, until=until)
     return account
 
 
-def _add_people(account: Account, teams: dict[str, Team], password: str | None) -> None:
+def _add_people(account: Account, teams: dict[str, Team], password: str | None) -> User:
+    """Gives the owner."""
+    owners = []
     for person in PEOPLE:
-        membership_create(
+        membership = membership_create(
             actor=None,
             account=account,
             email=person.email,
@@ -57,6 +62,9 @@ def _add_people(account: Account, teams: dict[str, Team], password: str | None) 
             team=teams[person.team] if person.team else None,
             password=password,
         )
+        if person.role == "owner":
+            owners.append(membership.user)
+    return owners[0]
 
 
 def _date_back(version: FlowVersion, when: datetime) -> None:

@@ -1,0 +1,82 @@
+"""What the sample account has beside its sessions: pushes, scripts, work at hand, reopened tickets."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from flowpilot.accounts.models import Account
+from flowpilot.sample.generate import generate_sessions
+from flowpilot.sample.load import sample_load
+from flowpilot.sample.pushes import PUSH_DAYS
+from flowpilot.sample.reopened import REOPENED_WITHIN, with_reopened
+from sessions.models import PsaAttempt, PsaConnection, PsaPush
+from sessions.psa.selectors import due_pushes, push_counts
+from tests.sample.conftest import UNTIL
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sample() -> Account:
+    return sample_load(password=None, count=500, seed=1, until=timezone.now())
+
+
+def test_pushes_are_believable_and_can_reach_nobody(sample: Account) -> None:
+    connections = PsaConnection.objects.filter(account=sample)
+    assert {c.kind for c in connections} == {"connectwise", "halopsa"}
+    assert all(c.base_url.endswith(".invalid") and not c.is_active for c in connections)
+    assert due_pushes(timezone.now() + timedelta(days=3650)) == []
+
+    counts = push_counts(PsaPush.objects.filter(account=sample))
+    assert counts.total > 700
+    assert counts.first_try / counts.total == pytest.approx(0.88, abs=0.04)
+    assert counts.eventual / counts.total == pytest.approx(0.08, abs=0.04)
+    assert 0 < counts.exhausted < 0.05 * counts.total
+    assert 0 < counts.pending < 10
+
+
+def test_pushes_are_as_delivery_leaves_them(sample: Account) -> None:
+    since = timezone.now() - timedelta(days=PUSH_DAYS, minutes=1)
+    for push in PsaPush.objects.filter(account=sample).select_related("session").prefetch_related("attempts"):
+        attempts = sorted(push.attempts.all(), key=lambda attempt: attempt.number)
+        assert [attempt.number for attempt in attempts] == list(range(1, push.attempt_count + 1))
+        assert push.created_at == push.session.ended_at
+        assert push.created_at >= since
+        assert push.ticket_id == push.session.psa_ticket_id
+        moments = [push.created_at, *(at for a in attempts for at in (a.started_at, a.finished_at) if at)]
+        assert moments == sorted(moments)
+        if push.state == "succeeded":
+            assert attempts[-1].outcome in PsaAttempt.SUCCESSES
+        if push.settled_at:
+            assert push.settled_at == attempts[-1].finished_at
+            assert push.settled_at <= timezone.now()
+
+
+def test_same_seed_same_pushes() -> None:
+    until = timezone.now()
+    rows = []
+    for _ in range(2):
+        account = sample_load(password=None, count=80, seed=4, until=until)
+        pushes = PsaPush.objects.filter(account=account).annotate(ticket=F("session__external_id"))
+        rows.append(list(pushes.order_by("pk").values_list("ticket", "kind", "marker", "state", "settled_at")))
+        Account.objects.filter(pk=account.pk).update(slug=f"earlier-{len(rows)}")
+    assert rows[0] == rows[1] != []
+
+
+def test_some_tickets_come_up_again() -> None:
+    plain = list(generate_sessions(until=UNTIL))
+    records = list(with_reopened(plain, seed=20))
+    tickets = Counter((r["psa"]["system"], r["psa"]["ticket_id"]) for r in records)
+    assert 0.02 < sum(n > 1 for n in tickets.values()) / len(records) < 0.08
+    ended: dict[tuple[str, ...], datetime] = {}
+    for record, before in zip(records, plain, strict=True):
+        assert {**record, "psa": None} == {**before, "psa": None}
+        ticket = tuple(record["psa"].values())
+        if ticket in ended:
+            waited = datetime.fromisoformat(record["started_at"]) - ended[ticket]
+            assert timedelta() < waited <= REOPENED_WITHIN
+        if record["ended_at"]:
+            ended[ticket] = datetime.fromisoformat(record["ended_at"])
