@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.db import transaction
 
 from flowpilot.accounts.models import Account, Team, User
@@ -17,6 +18,7 @@ from flowpilot.sample.generate import DEFAULT_DAYS, generate_sessions
 from flowpilot.sample.published import published_flows
 from flowpilot.sample.pushes import pushes_make
 from flowpilot.sample.reopened import with_reopened
+from flowpilot.sample.worked import worked_make
 from sessions.ingest import sessions_ingest
 from sessions.records import record_from_object
 
@@ -45,6 +47,7 @@ def sample_load(
         for batch in _batches(with_reopened(generate_sessions(until=until, count=count, seed=seed), seed=seed)):
             done += len(sessions_ingest(actor=None, account=account, records=[record_from_object(o) for o in batch]))
             progress(done)
+        worked_make(account=account, seed=seed, until=until)
         pushes_make(account=account, owner=owner, seed=seed, until=until)
     return account
 
@@ -60,10 +63,13 @@ def _add_people(account: Account, teams: dict[str, Team], password: str | None) 
             full_name=person.name,
             role=person.role,
             team=teams[person.team] if person.team else None,
-            password=password,
         )
         if person.role == "owner":
             owners.append(membership.user)
+    if password is not None:
+        # Hashing is made to take long: once is enough. Who had a log-in before keeps their password.
+        new = User.objects.filter(memberships__account=account, password__startswith=UNUSABLE_PASSWORD_PREFIX)
+        new.update(password=make_password(password))
     return owners[0]
 
 

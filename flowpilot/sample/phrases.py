@@ -92,3 +92,15 @@ DIAGNOSTICS = (
     ("Ran Get-UpdateState.ps1.", "No updates missing."),
     ("Ran Get-UpdateState.ps1.", "Two updates waiting, installed tonight."),
 )
+FEEDBACK_GOOD = (
+    "Straight to the point.",
+    "The order of the questions saved me a call back.",
+    "First time I did this one, and the flow carried me through.",
+    "Good, the help text answered what the user asked.",
+)
+FEEDBACK_BAD = (
+    "The answer I needed was not among the options.",
+    "The menu looks different by now, the step should be worded anew.",
+    "Too many questions before the one that matters.",
+    "It ended with an escalation that I could have made at the start.",
+)

@@ -7,13 +7,15 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from flowpilot.accounts.models import Account
+from flowpilot.accounts.models import Account, User
+from flowpilot.sample.cast import PEOPLE
 from flowpilot.sample.generate import generate_sessions
 from flowpilot.sample.load import sample_load
 from flowpilot.sample.pushes import PUSH_DAYS
 from flowpilot.sample.reopened import REOPENED_WITHIN, with_reopened
-from sessions.models import PsaAttempt, PsaConnection, PsaPush
+from sessions.models import AISession, Handover, PsaAttempt, PsaConnection, PsaPush
 from sessions.psa.selectors import due_pushes, push_counts
+from sessions.runner.ending import sessions_abandon_idle
 from tests.sample.conftest import UNTIL
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +82,57 @@ def test_some_tickets_come_up_again() -> None:
             assert timedelta() < waited <= REOPENED_WITHIN
         if record["ended_at"]:
             ended[ticket] = datetime.fromisoformat(record["ended_at"])
+
+
+def test_part_of_it_was_worked_here(sample: Account) -> None:
+    here = AISession.objects.filter(account=sample, is_worked_here=True)
+    assert 50 < here.count() < 250
+    assert here.exclude(rating=None).count() > 20
+    assert not here.filter(transcript__isnull=False).exists()
+    for session in here.select_related("flow_version").prefetch_related("steps"):
+        nodes = {node["id"]: node for node in session.flow_version.nodes} if session.flow_version else {}
+        assert session.node_id in {"", *nodes}
+        assert (session.match_score is not None) == (session.flow_version is not None)
+        times = [session.started_at, *(step.at for step in session.steps.all() if step.at), session.ended_at]
+        moments = [at for at in times if at]
+        assert moments == sorted(moments)
+        assert moments[-1] <= timezone.now()
+        for step in session.steps.all():
+            assert bool(step.node_id) == (step.seconds is not None)
+            if step.node_id:
+                assert step.prompt == nodes[step.node_id]["text"]
+
+
+def test_the_demo_technician_has_something_to_do(sample: Account) -> None:
+    bob = User.objects.get(email="bob@northwind.example")
+    mine = AISession.objects.for_user(bob).filter(is_worked_here=True, technician=bob)
+    assert sorted(mine.filter(status__in=["active", "paused"]).values_list("status", flat=True)) == [
+        "active",
+        "active",
+        "paused",
+    ]
+    waiting = Handover.objects.filter(session__in=AISession.objects.for_user(bob), claimed_at=None)
+    assert waiting.filter(session__status="escalated").count() == 2
+    assert waiting.filter(to_user=bob).count() == 1
+    # The job that gives up what nobody touches leaves it all.
+    assert sessions_abandon_idle(timezone.now()) == 0
+
+
+def test_hand_overs_were_given_then_taken_up_then_worked(sample: Account) -> None:
+    taken = Handover.objects.filter(account=sample, claimed_at__isnull=False).select_related("session")
+    assert taken
+    for handover in taken:
+        assert handover.session.ended_at
+        assert handover.claimed_at
+        assert handover.first_step_at
+        assert handover.session.started_at < handover.created_at < handover.claimed_at < handover.first_step_at
+        assert handover.first_step_at <= handover.session.ended_at
+        assert handover.given_by != handover.claimed_by == handover.session.technician
+
+
+def test_every_demo_log_in_has_the_password() -> None:
+    account = sample_load(password="let me in", count=0, seed=1, until=timezone.now())
+    users = User.objects.filter(memberships__account=account)
+    assert len(users) == len(PEOPLE)
+    assert users[0].check_password("let me in")
+    assert {user.password for user in users} == {users[0].password}
