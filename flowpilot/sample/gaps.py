@@ -9,7 +9,8 @@ tell. All rates are shares of sessions, 0..1, as intended; a single run scatters
   are switched off, so the flow's advice no longer works. The flow's text was never changed.
 - password-lockout: "Where does the lockout come from?" has no answer for servers, scanners and log-ins
   from abroad. Sessions leave the flow there, each in its own way.
-- Clear-TempFiles.ps1 is run for every full disk and leaves nearly all of them as slow as before.
+- Clear-TempFiles.ps1 is run for every full disk and leaves nearly all of them as slow as before. In the sample account
+  it is generated from the library's template IDLE_TEMPLATE: mostly "no change", and its sessions are escalated.
 - Remote desktop has no flow and is escalated most of all.
 - Greywater Engineering cannot be reached by remote tools: its sessions are handed over.
 - Seven topics recur without a flow.
@@ -27,6 +28,9 @@ from flowpilot.sample.topics import TOPICS, mfa, password, slow_pc, vpn
 GapKind = Literal["weak_option", "high_escalation", "missing_flow", "dead_end", "stale_flow", "script_no_help"]
 ProposalType = Literal["new_flow", "enhancement", "branch_addition", "auto_reinforced"]
 
+#: Key of the library's template that stands behind the script of `slow_pc`.
+IDLE_TEMPLATE = "windows-clean-temporary-files"
+
 
 @dataclass(frozen=True, slots=True)
 class PlantedGap:
@@ -37,7 +41,7 @@ class PlantedGap:
     - high_escalation: escalated, in this `domain` or for this `client` / elsewhere
     - stale_flow: escalated, in the flow's sessions of the last `since_days` / before
     - dead_end: sessions at `node` that leave the flow there / at other nodes of published flows
-    - script_no_help: escalated, where `script` ran / the rest of the topic
+    - script_no_help: escalated, where `script` ran (made from the library's `template`) / the rest of the topic
     - missing_flow: worked without a flow, in this topic / in topics that have one
     `per_2000` is the number of sessions concerned that 2,000 hold, about.
     """
@@ -51,6 +55,7 @@ class PlantedGap:
     node: str | None = None
     option: str | None = None
     script: str | None = None
+    template: str | None = None
     domain: str | None = None
     client: str | None = None
     since_days: int | None = None
@@ -96,6 +101,7 @@ PLANTED_GAPS: tuple[PlantedGap, ...] = (
         per_2000=76,
         topic="slow_pc",
         script=slow_pc.IDLE_SCRIPT,
+        template=IDLE_TEMPLATE,
         lifts=("topic:slow_pc", "domain:endpoint"),
     ),
     PlantedGap(

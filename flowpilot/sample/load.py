@@ -15,6 +15,7 @@ from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.flows.services import flow_create
 from flowpilot.sample.cast import ACCOUNT_NAME, ACCOUNT_SLUG, PEOPLE, TEAMS
 from flowpilot.sample.generate import DEFAULT_DAYS, generate_sessions
+from flowpilot.sample.generated import scripts_make
 from flowpilot.sample.published import published_flows
 from flowpilot.sample.pushes import pushes_make
 from flowpilot.sample.reopened import with_reopened
@@ -48,6 +49,7 @@ def sample_load(
             done += len(sessions_ingest(actor=None, account=account, records=[record_from_object(o) for o in batch]))
             progress(done)
         worked_make(account=account, seed=seed, until=until)
+        scripts_make(account=account, seed=seed)
         pushes_make(account=account, owner=owner, seed=seed, until=until)
     return account
 

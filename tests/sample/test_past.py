@@ -9,13 +9,15 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Account, User
 from flowpilot.sample.cast import PEOPLE
+from flowpilot.sample.gaps import PLANTED_GAPS
 from flowpilot.sample.generate import generate_sessions
 from flowpilot.sample.load import sample_load
 from flowpilot.sample.pushes import PUSH_DAYS
 from flowpilot.sample.reopened import REOPENED_WITHIN, with_reopened
-from sessions.models import AISession, Handover, PsaAttempt, PsaConnection, PsaPush
+from sessions.models import AISession, GeneratedScript, Handover, PsaAttempt, PsaConnection, PsaPush
 from sessions.psa.selectors import due_pushes, push_counts
 from sessions.runner.ending import sessions_abandon_idle
+from sessions.scripts.library import LIBRARY, library_load
 from tests.sample.conftest import UNTIL
 
 pytestmark = pytest.mark.django_db
@@ -136,3 +138,38 @@ def test_every_demo_log_in_has_the_password() -> None:
     assert len(users) == len(PEOPLE)
     assert users[0].check_password("let me in")
     assert {user.password for user in users} == {users[0].password}
+
+
+def test_scripts_were_generated_and_one_does_not_help() -> None:
+    library_load(entries=LIBRARY)
+    account = sample_load(password=None, count=1000, seed=1, until=timezone.now())
+    scripts = GeneratedScript.objects.filter(account=account).select_related("session")
+    told = scripts.exclude(outcome=None).values_list("template_version__template__key", "outcome")
+    outcomes = Counter(told)
+    assert len({key for key, _ in outcomes}) > 5
+    for script in scripts:
+        assert script.session
+        assert script.session.started_at <= script.created_at < timezone.now()
+        assert script.created_by == script.session.technician
+        assert script.text
+        assert "{{" not in script.text
+
+    (gap,) = [gap for gap in PLANTED_GAPS if gap.kind == "script_no_help"]
+    idle, no_change = gap.template or "", outcomes[gap.template or "", "no_change"]
+    assert no_change > 0.75 * (no_change + outcomes[idle, "worked"]) > 15
+    others = Counter(outcome for key, outcome in told if key != idle)
+    assert others["worked"] > 0.6 * others.total()
+    ends = AISession.objects.filter(generated_scripts__template_version__template__key=idle).distinct()
+    assert ends.filter(status="escalated").count() / ends.count() == pytest.approx(gap.rate, abs=0.15)
+
+
+def test_same_seed_same_scripts() -> None:
+    library_load(entries=LIBRARY)
+    until = timezone.now()
+    rows = []
+    for _ in range(2):
+        account = sample_load(password=None, count=200, seed=4, until=until)
+        scripts = GeneratedScript.objects.filter(account=account).order_by("pk")
+        rows.append(list(scripts.values_list("session__external_id", "text", "outcome", "created_at", "outcome_at")))
+        Account.objects.filter(pk=account.pk).update(slug=f"earlier-{len(rows)}")
+    assert rows[0] == rows[1] != []
