@@ -87,6 +87,7 @@ def _prepare() -> None:
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     call_command("load_sample", "--once")
+    call_command("sample_history")
     call_command("analyze")
 
 

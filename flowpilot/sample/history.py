@@ -49,11 +49,9 @@ class Decision:
 
 #: `publish` is an edit: see `_edited`. What is rejected comes up again by what was worked since.
 DECISIONS = (
-    Decision("drives", "approve", 67, "alice@northwind.example", "Matches what we do at every client."),
+    Decision("drives", "publish", 67, "alice@northwind.example", "Our name for it, and a hint at the first question."),
     Decision("teams_audio", "approve", 61, "marguerite@northwind.example", "Good, the driver comes last as it should."),
-    Decision(
-        "bitlocker", "publish", 54, "alice@northwind.example", "First question worded so that users understand it."
-    ),
+    Decision("bitlocker", "approve", 54, "alice@northwind.example", "Matches what we do at every client."),
     Decision("phishing", "reject", 53, "alice@northwind.example", "Too thin: half of it rests on two sessions."),
     Decision("rdp", "dismiss", 15, "marguerite@northwind.example", "The gateways are replaced this month, look then."),
 )
@@ -104,14 +102,18 @@ def _titles() -> dict[str, re.Pattern[str]]:
 def _sessions_since(account: Account, topic: str, at: datetime) -> list[AISession]:
     """The topic's sessions from then on that have steps, oldest first."""
     rows = AISession.objects.filter(account=account, transcript__isnull=True, started_at__gt=at)
-    rows = rows.select_related("client", "team").prefetch_related("steps")
-    return [row for row in rows.order_by("started_at", "pk") if topic_key_of(row.title) == topic]
+    ids = [pk for pk, title in rows.values_list("pk", "title") if topic_key_of(title) == topic]
+    found = AISession.objects.filter(pk__in=ids).select_related("client", "team").prefetch_related("steps")
+    return list(found.order_by("started_at", "pk"))
 
 
 def _propose(account: Account, until: datetime) -> dict[str, FlowProposal]:
-    """Analyse the sessions that had ended by then, and date it all back; gives the new flows proposed, by topic."""
+    """Analyse what had ended by then without a flow, and date it all back; gives the new flows proposed, by topic.
+
+    Sessions with a flow propose no new one: they can wait for the first analysis of all.
+    """
     started = timezone.now()
-    ended = AISession.objects.filter(account=account, analysis_due_at__isnull=False, ended_at__lt=until)
+    ended = AISession.objects.filter(account=account, flow=None, analysis_due_at__isnull=False, ended_at__lt=until)
     run = analyze_account(account.pk) if ended.update(analysis_due_at=started) else None
     if run is None:
         return {}
@@ -142,7 +144,8 @@ def _decide(proposal: FlowProposal, decision: Decision) -> None:
     if decision.act == "approve":
         proposal_approve(**said)
     elif decision.act == "publish":
-        proposal_publish(**said, definition=_edited(proposal.proposed_flow_data))
+        title = next(topic.title for topic in TOPICS if topic.key == decision.topic)
+        proposal_publish(**said, title=title, definition=_edited(proposal.proposed_flow_data))
     elif decision.act == "reject":
         proposal_reject(**said)
     else:

@@ -89,8 +89,8 @@ def _place(session: AISession, steps: Sequence[SessionStep]) -> None:
     session.node_id = version.definition["root"]
     for step in steps:
         node = nodes.get(step.prompt)
-        if node is None or not node.get("options") or step.kind in (Kind.NOTE, Kind.HELP):
-            continue
+        if node is None or [option["label"] for option in node.get("options", ())] != step.options or not step.options:
+            continue  # asked off the flow, if in its words
         step.node_id = node["id"]
         chosen = [option["next"] for option in node["options"] if option["label"] == step.selected_option]
         session.node_id = chosen[0] if chosen else ""
