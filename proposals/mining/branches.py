@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from proposals.mining.detours import without_detours
 from proposals.mining.polarity import answer_key
+from proposals.mining.slips import corrected
 from proposals.mining.transcript import is_pleasantry
 from proposals.mining.visits import Visit
 
@@ -120,18 +121,26 @@ def _told_apart(
     """Each way on with the visits whose answer tells it from the node's other ways.
 
     The same answer (the same option, or the same words) belongs to the way it mostly led to, unless it was nearly as
-    often the other; no answer at all tells nothing where most visits have one.
+    often the other; so does one with a slip of the keyboard. No answer at all tells nothing where most visits have one.
     """
     apart = {}
     for node, branches in edges.items():
-        led = Counter((answer_key(visit.step), child) for child, visits in branches.items() for visit in visits)
+        said = Counter(answer_key(visit.step) for visits in branches.values() for visit in visits)
+        meant = corrected(said)
+        answers = {child: [answer_key(visit.step) for visit in visits] for child, visits in branches.items()}
+        answers = {child: [meant.get(answer, answer) for answer in given] for child, given in answers.items()}
+        led = Counter((answer, child) for child, given in answers.items() for answer in given)
         most = Counter[str]()
         for (answer, _), times in led.items():
             most[answer] = max(most[answer], times)
         total = sum(led.values())
         silent = sum(times for (answer, _), times in led.items() if not answer)
         apart[node] = {
-            child: [visit for visit in visits if _tells(led, most, answer_key(visit.step), child, 2 * silent < total)]
+            child: [
+                visit
+                for visit, answer in zip(visits, answers[child], strict=True)
+                if _tells(led, most, answer, child, 2 * silent < total)
+            ]
             for child, visits in branches.items()
         }
     return apart
