@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 from flowpilot.common.errors import InvalidInput, ServiceError
 from sessions.models import AISession
 from sessions.runner import ending, start, steps
+from sessions.runner.find import matches_of
 from sessions.runner.guide import guide
 from sessions.web.forms import EscalateForm
 from sessions.web.frame import at_work, own_session, run_url
@@ -44,8 +45,9 @@ def _escalate(call: Call, data: QueryDict, session: AISession) -> Any:
 
 
 def _guide(call: Call, data: QueryDict, session: AISession) -> Any:
-    matches = guide().matches(call["actor"], session.account_id, session.problem_summary)
-    match = next((match for match in matches if str(match.version.flow_id) == data.get("flow")), None)
+    match = next(
+        (match for match in matches_of(call["actor"], session) if str(match.version.flow_id) == data.get("flow")), None
+    )
     if match is None:
         raise InvalidInput("choose one of the flows that are shown")
     return start.session_guide(**call, flow_id=match.version.flow_id, score=match.score)

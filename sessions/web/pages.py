@@ -1,6 +1,5 @@
 """The pages: what is open, how a session starts, and the session itself."""
 
-from functools import lru_cache
 from typing import Any
 
 from django.db.models import Q
@@ -9,14 +8,13 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from flowpilot.common.errors import ServiceError
-from flowpilot.flows.models import FlowVersion
-from flowpilot.flows.outline import OutlineLine, outline
 from sessions.models import AISession, Handover, SessionStep
 from sessions.runner.ending import summary_of
 from sessions.runner.guide import StepDraft, guide
 from sessions.runner.start import session_start
 from sessions.runner.steps import node_of
 from sessions.runner.talk import MOST_TALK, talk_apply
+from sessions.web.flow import surroundings
 from sessions.web.forms import EscalateForm, StartForm
 from sessions.web.frame import at_work, frame, own_session, run_url
 
@@ -107,7 +105,6 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
     steps = list(session.steps.all())
     node = node_of(session)
     version = session.flow_version
-    visited = [step.node_id for step in steps if step.node_id]
     return frame(
         request,
         session.title or session.external_id,
@@ -116,10 +113,7 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
         steps=steps,
         notes=[step for step in steps if step.kind == SessionStep.Kind.NOTE],
         counted=[step for step in steps if step.kind != SessionStep.Kind.NOTE],
-        definition=version.definition if version else None,
-        outline=_outline(version.pk) if version else [],
-        visited=visited,
-        marks={"passedNodes": visited, "here": session.node_id},
+        around=surroundings(version, node, steps) if version else None,
         handover=session.handovers.select_related("given_by", "to_user", "to_team", "claimed_by").first(),
         summary=summary_of(session),
         escalate=EscalateForm(session.account_id),
@@ -132,12 +126,6 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
 TALK_KINDS = [
     (kind.value, kind.label) for kind in (SessionStep.Kind.QUESTION, SessionStep.Kind.ACTION, SessionStep.Kind.HELP)
 ]
-
-
-@lru_cache(maxsize=256)
-def _outline(version_id: int) -> list[OutlineLine]:
-    """A version never changes: it is read and checked once, not at every step of every session."""
-    return outline(FlowVersion.objects.values_list("definition", flat=True).get(pk=version_id))
 
 
 def _drafts(data: Any) -> list[StepDraft]:

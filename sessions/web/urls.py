@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions.web import acts, files, pages
+from sessions.web import acts, files, pages, panels
 
 app_name = "work"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("start/", pages.start, name="start"),
     path("<int:pk>/", pages.run, name="run"),
     path("<int:pk>/talk/", pages.talk, name="talk"),
+    path("<int:pk>/outline/", panels.outline, name="outline"),
+    path("<int:pk>/matches/", panels.matches, name="matches"),
     path("<int:pk>/do/", acts.do, name="do"),
     path("<int:pk>/files/", files.add, name="files"),
     path("<int:pk>/files/<str:key>/", files.show, name="file"),

@@ -63,6 +63,7 @@ def test_a_session_goes_round(open_page: OpenPage, cast: Cast) -> None:
     bob.keyboard.press("1")
     expect(bob.get_by_role("navigation", name="The way so far")).to_contain_text("Is the printer switched on?")
     # After the swap the graph shows the way, too.
+    bob.get_by_text("The whole flow").click()
     bob.get_by_text("On the graph").click()
     expect(bob.locator(".fp-g-passed")).to_contain_text("Is the printer")
     expect(bob.locator(".fp-g-here")).to_have_count(1)
@@ -107,3 +108,23 @@ def test_an_escalation_is_taken_up_by_a_colleague(open_page: OpenPage, cast: Cas
     alice.get_by_role("link", name=PROBLEM).click()
     alice.get_by_role("button", name="Take it up").click()
     expect(alice.get_by_role("heading", name="What do you do?")).to_be_visible()
+
+
+def test_a_flow_is_taken_up_under_way(open_page: OpenPage, cast: Cast) -> None:
+    page = open_page("/work/", user=cast.bob, width=390)
+    start(page, "VPN does not connect")
+    page.get_by_role("button", name="Work free-form").click()
+    record(page, "action", "Restarted the client", "Nothing changed")
+    make_flow(cast.account, title="VPN does not connect")
+    page.get_by_role("link", name="Find a flow for this").click()
+    offered = page.get_by_role("button", name=re.compile("shares"))
+    expect(offered).to_be_visible()
+    assert barriers(page) == []
+    offered.click()
+    expect(page.get_by_role("heading", name="Does the VPN client connect?")).to_be_visible()
+    # What was fetched acts on the page's own place, and the swap shows the whole page anew.
+    page.get_by_text("The whole flow").click()
+    page.get_by_role("button", name="Hand over to the network team").last.click()
+    expect(page.get_by_role("heading", name=re.compile("Hand over to the network team"))).to_be_visible()
+    expect(page.locator("#work")).to_have_count(1)
+    expect(page.get_by_role("navigation", name="The way so far")).to_contain_text("Restarted the client")

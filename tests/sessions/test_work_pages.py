@@ -129,6 +129,64 @@ class TestRun:
         assert browser.post(url, {"talk": "it broke"}).status_code == 400
 
 
+class TestFlowUnderWay:
+    def test_what_was_found_since_finds_a_flow(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        make_flow(cast.account, title="VPN does not connect")
+        form = {"account": cast.account.pk, "problem": "Cannot work from home", "flow": ""}
+        browser.post(reverse("work:start"), form)
+        session = AISession.objects.get()
+        url = reverse("work:matches", args=[session.pk])
+        assert b"No published flow is like this" in browser.get(url).content
+        do(browser, session, "free", kind="question", prompt="What fails?", response="VPN does not connect")
+        page = browser.get(url).content.decode()
+        assert "VPN does not connect" in page
+        assert "shares" in page
+
+    def test_one_click_takes_it_up_and_the_steps_stay(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        flow = make_flow(cast.account, title="VPN does not connect").flow
+        session = begin(cast, browser)
+        do(browser, session, "free", kind="action", prompt="Restarted the client")
+        do(browser, session, "guide", flow=flow.pk)
+        session.refresh_from_db()
+        assert (session.flow, session.node_id, session.steps.count()) == (flow, "n1", 1)
+        assert session.match_score
+
+    def test_the_panel_of_a_page_that_fell_behind_takes_nothing_up(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        flow = make_flow(cast.account, title="VPN does not connect").flow
+        session = begin(cast, browser)
+        seen = session.revision
+        do(browser, session, "note", text="from the other tab")
+        url = reverse("work:matches", args=[session.pk])
+        panel = browser.get(f"{url}?revision={seen}", headers={"HX-Request": "true"})
+        assert panel.context["revision"] == seen
+        assert b"<html" not in panel.content
+        form = {"act": "guide", "revision": seen, "flow": flow.pk}
+        assert browser.post(reverse("work:do", args=[session.pk]), form).status_code == 409
+        session.refresh_from_db()
+        assert session.flow is None
+
+    def test_the_flow_that_it_left_is_not_offered_again(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        flow = make_flow(cast.account, title="VPN does not connect").flow
+        session = begin(cast, browser, flow.pk)
+        do(browser, session, "none", node="n1", response="It connects, then drops")
+        page = browser.get(reverse("work:matches", args=[session.pk])).content.decode()
+        assert "No other published flow is like this" in page
+
+    def test_the_page_shows_the_neighbourhood_and_the_outline_all(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser, make_flow(cast.account, title="VPN does not connect").flow_id)
+        page = do(browser, session, "answer", node="n1", option="o1").content.decode()
+        assert "It works again" in page, "where the answer leads"
+        assert "Hand over to the network team" not in page, "a branch that was not taken"
+        whole = browser.get(reverse("work:outline", args=[session.pk])).content.decode()
+        assert "Hand over to the network team" in whole
+        assert "✓ passed" in whole
+
+
 class TestFiles:
     @pytest.fixture(autouse=True)
     def folder(self, settings: Any, tmp_path: Any) -> None:
