@@ -15,7 +15,7 @@ from sessions.runner.start import session_start
 from sessions.runner.steps import node_of
 from sessions.runner.talk import MOST_TALK, talk_apply
 from sessions.web.flow import surroundings
-from sessions.web.forms import EscalateForm, StartForm
+from sessions.web.forms import EscalateForm, StartForm, clients_known
 from sessions.web.frame import at_work, frame, own_session, run_url
 
 SHOWN = 30
@@ -25,21 +25,25 @@ SHOWN = 30
 @at_work
 def home(request: HttpRequest) -> HttpResponse:
     """What the technician has open, what was handed over and waits, and a new session."""
+    context = home_context(request, StartForm(request.user))
+    return TemplateResponse(request, "work/home.html", frame(request, "Work", **context))
+
+
+def home_context(request: HttpRequest, form: StartForm, **more: Any) -> dict[str, Any]:
     user: Any = request.user
     own = AISession.objects.for_user(user).filter(is_worked_here=True)
     mine = own.filter(technician=user, status__in=["active", "paused"]).select_related("client", "flow")
     waiting = Handover.objects.filter(session__in=own, claimed_at=None, session__status="escalated")
     waiting = waiting.select_related("session", "session__client", "given_by", "to_user", "to_team")
     for_me = waiting.filter(Q(to_user=user) | Q(to_user=None))
-    context = frame(
-        request,
-        "Work",
-        form=StartForm(user),
-        mine=mine.order_by("-touched_at", "-pk")[:SHOWN],
-        waiting=for_me.order_by("created_at", "pk")[:SHOWN],
-        ended=own.filter(technician=user).exclude(status__in=["active", "paused"]).order_by("-ended_at", "-pk")[:5],
-    )
-    return TemplateResponse(request, "work/home.html", context)
+    return {
+        "form": form,
+        "clients": clients_known(user, form.chosen_account),
+        "mine": mine.order_by("-touched_at", "-pk")[:SHOWN],
+        "waiting": for_me.order_by("created_at", "pk")[:SHOWN],
+        "ended": own.filter(technician=user).exclude(status__in=["active", "paused"]).order_by("-ended_at", "-pk")[:5],
+        **more,
+    }
 
 
 @require_http_methods(["POST"])
@@ -49,7 +53,9 @@ def start(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     form = StartForm(user, request.POST)
     if not form.is_valid():
-        return TemplateResponse(request, "work/home.html", frame(request, "Work", form=form), status=400)
+        return TemplateResponse(
+            request, "work/home.html", frame(request, "Work", **home_context(request, form)), status=400
+        )
     account = form.cleaned_data["account"]
     matches = guide().matches(user, account.pk, form.cleaned_data["problem"])
     if "flow" in request.POST:

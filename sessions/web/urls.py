@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from sessions.web import acts, files, pages, panels
+from sessions.web import acts, files, pages, panels, ticket
 
 app_name = "work"
 urlpatterns = [
     path("", pages.home, name="home"),
     path("start/", pages.start, name="start"),
+    path("ticket/", ticket.look_up, name="ticket"),
+    path("clients/", ticket.clients, name="clients"),
     path("<int:pk>/", pages.run, name="run"),
     path("<int:pk>/talk/", pages.talk, name="talk"),
     path("<int:pk>/outline/", panels.outline, name="outline"),

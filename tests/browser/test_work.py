@@ -12,8 +12,9 @@ from sessions.models import AISession
 from tests.browser.conftest import OpenPage
 from tests.browser.test_every_page import LOOKS, barriers
 from tests.conftest import Cast
-from tests.factories import make_flow
+from tests.factories import make_connection, make_flow
 from tests.proposals.test_analysis import add_printer_sessions
+from tests.sessions.psa_servers import FakePsa
 
 pytestmark = pytest.mark.browser
 PROBLEM = "The office printer prints nothing"
@@ -128,3 +129,39 @@ def test_a_flow_is_taken_up_under_way(open_page: OpenPage, cast: Cast) -> None:
     expect(page.get_by_role("heading", name=re.compile("Hand over to the network team"))).to_be_visible()
     expect(page.locator("#work")).to_have_count(1)
     expect(page.get_by_role("navigation", name="The way so far")).to_contain_text("Restarted the client")
+
+
+@pytest.mark.parametrize(("theme", "width"), LOOKS)
+def test_a_ticket_fills_the_form(open_page: OpenPage, cast: Cast, psa: FakePsa, theme: str, width: int) -> None:
+    make_connection(cast.account, base_url=psa.url)
+    page = open_page("/work/", user=cast.bob, theme=theme, width=width)
+    page.get_by_label("Client").fill("Acme")
+    page.get_by_label(re.compile("^Ticket .optional")).fill("999999")
+    page.get_by_role("button", name="Look up").click()
+    expect(page.get_by_text("has no ticket 999999")).to_be_visible()
+    expect(page.get_by_label("Client")).to_have_value("Acme")
+    assert barriers(page) == []
+    page.get_by_label(re.compile("^Ticket .optional")).fill("48213")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Title")).to_have_value("Ticket 48213")
+    expect(page.get_by_label("What is wrong?")).to_have_value("Ticket 48213")
+    expect(page.get_by_label("Client")).to_have_value("Acme")
+    assert barriers(page) == []
+    page.get_by_role("button", name=re.compile("^Use the ticket.s client")).click()
+    expect(page.get_by_label("Client")).to_have_value("Acme Ltd")
+    page.get_by_label("Title").press("Enter")
+    expect(page.get_by_text("No published flow is like this")).to_be_visible()
+    page.get_by_role("button", name="Work free-form").click()
+    expect(page.get_by_text("Ticket 48213").first).to_be_visible()
+    session = AISession.objects.get()
+    assert (session.psa_system, session.psa_ticket_id, str(session.client)) == ("connectwise", "48213", "Acme Ltd")
+
+
+def test_a_ticket_is_looked_up_without_a_script(open_page: OpenPage, cast: Cast, psa: FakePsa) -> None:
+    make_connection(cast.account, base_url=psa.url)
+    page = open_page("/work/", user=cast.bob, script=False)
+    page.get_by_label(re.compile("^Ticket .optional")).fill("7")
+    page.get_by_role("button", name="Look up").click()
+    expect(page.get_by_label("Title")).to_have_value("Ticket 7")
+    page.get_by_role("button", name="Find a flow").click()
+    expect(page.get_by_role("button", name="Work free-form")).to_be_visible()

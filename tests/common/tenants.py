@@ -102,7 +102,7 @@ SCRIPTS: dict[str, tuple[set[str], str | None]] = {
 DASHBOARDS = {"analytics:overview": READERS}
 # Who may work sessions, and the technician's pages of one.
 WORKERS = EVERYONE - {"carol"}
-WORK = {"work:home": 200, "work:start": 405}
+WORK = {"work:home": 200, "work:start": 405, "work:ticket": 405, "work:clients": 200}
 WORK_OF_ROW = {
     "work:run": 200, "work:talk": 200, "work:outline": 200, "work:matches": 200, "work:do": 405, "work:files": 405,
     "work:file": 404,

@@ -11,6 +11,14 @@
     answer.click();
   });
 
+  // Enter in the ticket's field looks it up; in all others it finds a flow.
+  document.addEventListener("keydown", (event) => {
+    const button = event.key === "Enter" && document.getElementById(event.target.dataset?.enter ?? "");
+    if (!button) return;
+    event.preventDefault();
+    button.click();
+  });
+
   // What htmx has swapped in is drawn when it is opened; graph.js has drawn the page's first.
   const drawWhenOpened = (event) => {
     const host = event.target.matches(".fp-on-graph") && event.target.open && event.target.querySelector(".fp-graph");
