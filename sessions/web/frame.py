@@ -37,9 +37,10 @@ def frame(request: HttpRequest, title: str, **context: Any) -> dict[str, Any]:
 
 def own_session(request: HttpRequest, pk: int) -> AISession:
     """The session, if the viewer may work it; 404 for one that is not theirs to see."""
-    rows = AISession.objects.for_user(request.user).select_related(
-        "flow", "flow_version", "flow_version__flow", "client", "team", "technician", "account"
-    )
+    # Only what every page of a session shows: this is read at every step. Examples are large, and
+    # wanted only where a typed answer is read.
+    rows = AISession.objects.for_user(request.user).select_related("flow", "flow_version", "client")
+    rows = rows.defer("flow_version__examples")
     session = rows.filter(pk=pk).first()
     if session is None:
         raise Http404("There is no such session.")
