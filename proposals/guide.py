@@ -2,19 +2,21 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
 from django.db.models import Count, Max, Q
+from django.utils import timezone
 
 from flowpilot.common.errors import InvalidInput
 from flowpilot.flows.models import Flow, FlowVersion
 from proposals.analysis.load import source_of
 from proposals.mining.answers import AnswerReader
 from proposals.mining.confidence import wilson_lower
-from proposals.mining.examples import FlowExamples
+from proposals.mining.examples import FlowExamples, FlowSource
 from proposals.mining.pasted import turns_of_pasted
-from proposals.mining.problems import ProblemIndex, ProblemMatch
+from proposals.mining.problems import MOST_PROBLEMS, ProblemIndex, ProblemMatch
 from proposals.mining.records import Record, Step
 from proposals.mining.transcript import is_pleasantry, problem_of, steps_of
 from sessions.models import AISession
@@ -66,9 +68,11 @@ class EvidenceGuide:
         return ReadTalk(problem_of(record), tuple(StepDraft(s.kind, s.prompt, s.response or "") for s in steps))
 
     def _index(self, account_id: int) -> ProblemIndex[int]:
-        """The account's index, made anew when a flow was published, archived or changed."""
+        """The account's index, made anew when a flow was published, archived or changed, and on a new day: the sessions
+        that a flow guides tell of its problems, too."""
         flows = Flow.objects.filter(account=account_id, status=Flow.Status.PUBLISHED, current_version__isnull=False)
-        stamp: Stamp = tuple(flows.aggregate(n=Count("pk"), last=Max("updated_at")).values())
+        counts = flows.aggregate(n=Count("pk"), last=Max("updated_at"))
+        stamp: Stamp = (counts["n"], counts["last"], timezone.now().date())
         with self._lock:
             kept = self._indexes.get(account_id)
             if kept is not None and kept[0] == stamp:
@@ -78,13 +82,25 @@ class EvidenceGuide:
         for flow in flows.select_related("current_version").order_by("pk"):
             version: Any = flow.current_version
             version.flow = flow
-            sources[flow.pk] = source_of(version)
+            sources[flow.pk] = _with_guided(source_of(version), flow)
         index = ProblemIndex(sources)
         with self._lock:
             self._indexes[account_id] = (stamp, index)
             while len(self._indexes) > KEPT_ACCOUNTS:
                 self._indexes.popitem(last=False)
         return index
+
+
+def _with_guided(source: FlowSource, flow: Flow) -> FlowSource:
+    """The flow with problems that it solved added to those that it was made from, where these are few: a flow that was
+    written by hand was made from none."""
+    examples = source.examples or FlowExamples()
+    missing = MOST_PROBLEMS - len(examples.problems)
+    if missing <= 0:
+        return source
+    solved = AISession.objects.filter(flow=flow, status=AISession.Status.RESOLVED).exclude(problem_summary="")
+    told = solved.order_by("-ended_at", "-pk").values_list("problem_summary", flat=True)[:missing]
+    return replace(source, examples=replace(examples, problems=[*examples.problems, *told]))
 
 
 def _measured(version_ids: Sequence[int | None]) -> dict[int, tuple[int, int]]:

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
 from proposals.mining.examples import FlowSource
-from proposals.mining.text import stems, unit_rows
+from proposals.mining.text import stem, stems, unit_rows, words
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -22,7 +22,7 @@ SHOWN = 4
 
 @dataclass(frozen=True, slots=True)
 class ProblemMatch(Generic[Key]):
-    """`fit` in 0..1: 1 is as like as the flow's own sessions are; `shared` are the words that count most."""
+    """`fit` in 0..1: 1 is as like as the flow's own sessions are; `shared` are the problem's words that count most."""
 
     key: Key
     fit: float
@@ -58,17 +58,19 @@ class ProblemIndex(Generic[Key]):
         likeness = np.asarray((row @ self._centres.T).toarray()).ravel()
         fits = np.clip(likeness / self._needed, 0, 1)
         order = np.lexsort((-likeness, -fits))[:limit]
-        return [ProblemMatch(self.keys[k], float(fits[k]), self._shared(row, k)) for k in order if likeness[k] > 0]
+        said = {stem(word): word for word in reversed(words(problem))}
+        found = [k for k in order if likeness[k] > 0]
+        return [ProblemMatch(self.keys[k], float(fits[k]), self._shared(row, k, said)) for k in found]
 
     def _weigh(self, texts: Sequence[str]) -> sparse.csr_matrix:
         counts = self._vectorizer.transform(texts)
         counts.data = 1 + np.log(counts.data)
         return unit_rows(sparse.csr_matrix(counts @ sparse.diags(self._rarity)))
 
-    def _shared(self, row: sparse.csr_matrix, place: int) -> tuple[str, ...]:
+    def _shared(self, row: sparse.csr_matrix, place: int, said: Mapping[str, str]) -> tuple[str, ...]:
         weights = np.asarray(row.multiply(self._centres[place]).toarray()).ravel()
         best = np.argsort(-weights, kind="stable")[:SHOWN]
-        return tuple(str(self._names[k]) for k in best if weights[k] > 0)
+        return tuple(said.get(str(self._names[k]), str(self._names[k])) for k in best if weights[k] > 0)
 
 
 def _problems(flow: FlowSource) -> list[str]:

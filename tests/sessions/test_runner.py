@@ -341,6 +341,28 @@ class TestGuide:
         assert any("vpn" in why for why in match.why)
         assert "nothing is measured of it yet" in match.why
 
+    def test_knows_a_flow_by_the_problems_that_it_solved(self, cast: Cast) -> None:
+        make_flow(cast.account, title="Printer prints nothing")
+        hand_written = make_flow(cast.account, title="Tunnels").flow
+        problem = "Globeprotect wants a second factor"
+        assert guide().matches(cast.bob, cast.account.pk, problem) == []
+        for number in range(3):
+            session = make_session(
+                cast.account, external_id=f"T-{number}", problem_summary=f"Globeprotect {number} failing"
+            )
+            AISession.objects.filter(pk=session.pk).update(
+                flow=hand_written, status="resolved", ended_at=timezone.now()
+            )
+        make_flow(cast.account, title="Something else is published")
+        [match] = guide().matches(cast.bob, cast.account.pk, problem)
+        assert match.version.flow == hand_written
+        assert "shares globeprotect" in match.why
+
+    def test_tells_words_as_they_were_typed(self, cast: Cast) -> None:
+        make_flow(cast.account, title="Synchronising folders")
+        [match] = guide().matches(cast.bob, cast.account.pk, "my folders are not synchronised")
+        assert match.why[0] == "shares folders, synchronised"
+
     def test_notices_a_flow_that_was_published_since(self, cast: Cast) -> None:
         assert guide().matches(cast.bob, cast.account.pk, PROBLEM) == []
         make_flow(cast.account, title="VPN does not connect")
