@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -15,6 +16,10 @@ from flowpilot.accounts.roles import Role
 from tests.factories import make_account, make_member
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The same tree gets the same verdict each time; HYPOTHESIS_PROFILE=default looks for new examples.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

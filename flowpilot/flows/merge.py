@@ -54,11 +54,12 @@ def merge_definitions(base: object, ours: object, theirs: object) -> MergeResult
     """
     old, mine, their = _read(base), _read(ours), _read(theirs)
     names = _fresh_node_ids(old, mine, their)
+    their = _with_our_names(old, mine, their, names)
     merge = _Merge()
     draft = FlowDefinition.model_construct(
         schema_version=old.schema_version,
         root=merge.value(old.root, mine.root, their.root, _Place("the root")),
-        nodes=merge.nodes(old, mine, _with_our_names(old, mine, their, names)),
+        nodes=merge.nodes(old, mine, their),
     ).to_json()
     conflicts = merge.conflicts or [
         Conflict(error.node_id, f"Together the two changes are not valid: {error.message}")

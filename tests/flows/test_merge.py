@@ -246,3 +246,21 @@ def test_only_valid_definitions_are_merged(invalid: int) -> None:
     sides[invalid] = {**BASE, "root": "nowhere"}
     with pytest.raises(InvalidDefinition, match="root"):
         merge_definitions(*sides)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_new_root_keeps_its_place_when_its_id_is_taken(swapped: bool) -> None:
+    """One side puts a new node before everything, the other adds a node of the same id elsewhere."""
+
+    def new_root(nodes: dict[str, Any]) -> None:
+        first = {"id": "new", "kind": "action", "text": "Look.", "options": [{"id": "d", "label": "Done", "next": "q"}]}
+        nodes[""]["nodes"].append(first)
+        nodes[""]["root"] = "new"
+
+    sides = [side(new_root), side(branch("q", "m", "Maybe", "new", "Wait."))]
+    ours, theirs = reversed(sides) if swapped else sides
+    merged = merge_definitions(BASE, ours, theirs).definition
+    assert merged is not None
+    nodes = {node["id"]: node for node in merged["nodes"]}
+    assert nodes[merged["root"]]["text"] == "Look."
+    assert nodes[nodes["q"]["options"][-1]["next"]]["text"] == "Wait."
