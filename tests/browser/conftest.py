@@ -40,12 +40,20 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, live_server: Any) -> Iterator[OpenPage]:
-    """`open_page("/admin/", user=alice)` gives the page; `theme`, `width` and `script` say how it is seen."""
+    """`open_page("/admin/", user=alice)` gives the page; `theme`, `width` and `script` say how it is seen.
+
+    `refused` is a status that the page meets on purpose: the browser's own complaint about it is no problem.
+    """
     problems: list[str] = []
     contexts = []
 
     def open_one(
-        path: str, user: User | None = None, theme: Any = "light", width: int = 1280, script: bool = True
+        path: str,
+        user: User | None = None,
+        theme: Any = "light",
+        width: int = 1280,
+        script: bool = True,
+        refused: int | None = None,
     ) -> Page:
         context = browser.new_context(
             base_url=live_server.url,
@@ -58,7 +66,7 @@ def open_page(browser: Browser, live_server: Any) -> Iterator[OpenPage]:
             context.add_cookies([{"name": "sessionid", "value": _session_key(user), "url": live_server.url}])
         page = context.new_page()
         page.set_default_timeout(10_000)
-        _watch(page, live_server.url, problems)
+        _watch(page, live_server.url, problems, refused)
         page.goto(path)
         return page
 
@@ -74,7 +82,7 @@ def _session_key(user: User) -> str:
     return client.cookies["sessionid"].value
 
 
-def _watch(page: Page, own_url: str, problems: list[str]) -> None:
+def _watch(page: Page, own_url: str, problems: list[str], refused: int | None) -> None:
     """Note console errors (a refusal by the Content-Security-Policy is one), exceptions and requests elsewhere."""
     own = urlsplit(own_url).netloc
 
@@ -83,11 +91,13 @@ def _watch(page: Page, own_url: str, problems: list[str]) -> None:
         if parts.scheme in {"http", "https", "ws", "wss"} and parts.netloc != own:
             problems.append(f"{page.url} asks {parts.netloc}")
 
+    def on_console(message: Any) -> None:
+        if message.type == "error" and not (refused and f"with a status of {refused} " in message.text):
+            problems.append(f"{page.url}: {message.text}")
+
     page.on("request", on_request)
     page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
-    page.on(
-        "console", lambda message: problems.append(f"{page.url}: {message.text}") if message.type == "error" else None
-    )
+    page.on("console", on_console)
 
 
 @pytest.fixture

@@ -4,34 +4,20 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from proposals.analysis.run import analyze_account
 from proposals.models import FlowProposal
 from sessions.models import AISession
 from tests.browser.conftest import OpenPage
 from tests.browser.test_every_page import LOOKS, barriers
+from tests.browser.working import PROBLEM, record, start
 from tests.conftest import Cast
 from tests.factories import make_connection, make_flow
 from tests.proposals.test_analysis import add_printer_sessions
 from tests.sessions.psa_servers import FakePsa
 
 pytestmark = pytest.mark.browser
-PROBLEM = "The office printer prints nothing"
-
-
-def start(page: Page, problem: str = PROBLEM) -> None:
-    page.get_by_label("What is wrong?").fill(problem)
-    page.get_by_label("Client").fill("Acme")
-    page.get_by_role("button", name="Find a flow").click()
-
-
-def record(page: Page, kind: str, prompt: str, outcome: str) -> None:
-    page.get_by_label("Kind", exact=True).select_option(kind)
-    page.get_by_label("What you asked or did").fill(prompt)
-    page.get_by_label("What came of it").fill(outcome)
-    page.get_by_role("button", name="Record the step").click()
-    expect(page.get_by_role("navigation", name="The way so far")).to_contain_text(outcome[:10])
 
 
 def test_a_session_goes_round(open_page: OpenPage, cast: Cast) -> None:
