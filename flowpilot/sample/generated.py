@@ -96,6 +96,7 @@ def _script_of(step: SessionStep) -> GeneratedScript:
         account_id=step.account_id,
         team_id=session.team_id,
         session=session,
+        step=step,
         node_id=step.node_id,
         created_by_id=session.technician_id,
         created_at=step.at or session.started_at,

@@ -183,7 +183,9 @@ class _Walk:
         for at in window:
             like, best = self._likeness[at, column], self._likeness[at].max()
             other = best >= CLEARLY_OTHER and like < RIVAL * best
-            if like >= LEAST and not other and (at == start or like >= CLEARLY_OTHER):
+            # A script is often run beside what the flow asks: it is the next step only where it clearly says so.
+            follows = at == start and self._steps[at].kind != "script"
+            if like >= LEAST and not other and (follows or like >= CLEARLY_OTHER):
                 return at
         return None
 

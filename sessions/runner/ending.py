@@ -146,15 +146,29 @@ def sessions_abandon_idle(now: datetime) -> int:
 
 
 def packet_of(session: AISession) -> dict[str, Any]:
-    """What the receiver of a hand-over must know, as plain JSON: the problem, the path, what was tried, the notes."""
+    """What the receiver of a hand-over must know, as plain JSON: problem, path, what was tried, scripts, notes.
+
+    `scripts` are [title, outcome], with the outcome "" where nobody has said it; `unreported` are the titles of those.
+    """
     steps = list(session.steps.all())
+    generated = list(
+        session.generated_scripts.select_related("template_version__template").order_by("created_at", "pk")
+    )
+    recorded = {script.step_id for script in generated}
+    scripts = [[script.template_version.template.title, script.get_outcome_display() or ""] for script in generated]
     return {
         "problem": session.problem_summary,
         "client": session.client.name if session.client else "",
         "ticket": " ".join(filter(None, [session.psa_system, session.psa_ticket_id])),
         "flow": str(session.flow_version) if session.flow_version else "",
         "path": [[step.prompt, step.answer] for step in steps if step.kind == Kind.QUESTION],
-        "tried": [[step.prompt, step.answer] for step in steps if step.kind in (Kind.ACTION, Kind.SCRIPT)],
+        "tried": [
+            [step.prompt, step.answer]
+            for step in steps
+            if step.kind in (Kind.ACTION, Kind.SCRIPT) and step.pk not in recorded
+        ],
+        "scripts": scripts,
+        "unreported": [title for title, outcome in scripts if not outcome],
         "notes": [step.prompt for step in steps if step.kind == Kind.NOTE],
     }
 

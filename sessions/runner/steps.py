@@ -1,4 +1,4 @@
-"""One step after another: answers at a node, steps off the flow, notes, back and jump."""
+"""One step after another: answers at a node, steps off the flow, notes, scripts, back and jump."""
 
 from typing import Any
 
@@ -80,10 +80,13 @@ def note_add(*, actor: User, session_id: int, revision: int, text: str) -> AISes
 
 @transaction.atomic
 def step_back(*, actor: User, session_id: int, revision: int) -> AISession:
-    """Take the last step back; a guided one is asked again. Raises NotFound, NotAllowed, Conflict (nothing to take)."""
+    """Take the last step back; a guided one is asked again. A script that was generated stays: it may have been run.
+
+    Raises NotFound, NotAllowed, Conflict (nothing to take).
+    """
     session = session_lock(actor, session_id, revision)
     require_active(session)
-    last = session.steps.order_by("-position").first()
+    last = session.steps.filter(generated_script=None).order_by("-position").first()
     if last is None:
         raise Conflict("there is no step to take back")
     if last.node_id:
@@ -111,14 +114,39 @@ def steps_append(session: AISession, drafts: list[dict[str, Any]]) -> None:
         _add(session, **draft)
 
 
+def script_step_add(session: AISession, title: str, outcomes: list[str]) -> SessionStep:
+    """Record that a script was generated, and which outcomes can be said of it. Call with the session's row locked.
+
+    Beside what the technician does next: the session stands where it stood, no tab falls behind by it.
+    """
+    step = _add(session, kind=Kind.SCRIPT, prompt=title, options=outcomes)
+    _worked_now(session)
+    return step
+
+
+def script_step_answer(session: AISession, step: SessionStep, outcome: str) -> None:
+    """Record what came of a script, one of its step's outcomes. Call with the session's row locked.
+
+    After the session's end, too: analysis then reads it again.
+    """
+    step.selected_option = outcome
+    step.save(update_fields=["selected_option"])
+    if session.is_open:
+        _worked_now(session)
+    elif session.status in AISession.ANALYZED:
+        session.analysis_due_at = timezone.now()
+        session.save(update_fields=["analysis_due_at", "updated_at"])
+
+
 def score_of(session: AISession) -> float:
     """How far the flow carries this session: its match, times the share of the steps that it asked for.
 
-    It falls with each step off the flow, and is what the tier on the page says; analysis measures it anew afterwards.
+    It falls with each step off the flow, and is what the tier on the page says; analysis measures it anew afterwards. A
+    generated script does what a step asks, and is none of its own here.
     """
     if session.match_score is None:
         return 0.0
-    counted = session.steps.exclude(kind__in=[Kind.NOTE, Kind.HELP])
+    counted = session.steps.filter(generated_script=None).exclude(kind__in=[Kind.NOTE, Kind.HELP])
     total = counted.count()
     guided = counted.exclude(node_id="").exclude(selected_option=None).count()
     return session.match_score * (guided / total if total else 1.0)
@@ -148,16 +176,22 @@ def _append(session: AISession, node: dict[str, Any], **answer: Any) -> None:
     )
 
 
-def _add(session: AISession, **fields: Any) -> None:
+def _add(session: AISession, **fields: Any) -> SessionStep:
     last = session.steps.order_by("-position").values_list("position", flat=True).first()
     position = 0 if last is None else last + 1
     if position >= MOST_STEPS:
         raise InvalidInput(f"a session has at most {MOST_STEPS} steps: end it, and begin another")
     now = timezone.now()
-    SessionStep.objects.create(
+    step = SessionStep.objects.create(
         account_id=session.account_id, session=session, position=position, **{"at": now, **fields}
     )
     Handover.objects.filter(session=session, claimed_at__isnull=False, first_step_at=None).update(first_step_at=now)
+    return step
+
+
+def _worked_now(session: AISession) -> None:
+    session.touched_at = timezone.now()
+    session.save(update_fields=["touched_at", "updated_at"])
 
 
 def _went_on(session: AISession) -> AISession:

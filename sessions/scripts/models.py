@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from flowpilot.common.tenancy import TenantModel, TenantQuerySet, permission_name
-from sessions.models.session import AISession
+from sessions.models.session import AISession, SessionStep
 from sessions.scripts.parameters import Parameter, Shell
 
 SHELLS = [(Shell.POWERSHELL.value, "PowerShell"), (Shell.BASH.value, "Bash"), (Shell.CMD.value, "cmd")]
@@ -147,6 +147,10 @@ class GeneratedScript(TenantModel):
     text = models.TextField()
     session = models.ForeignKey(
         AISession, on_delete=models.SET_NULL, null=True, blank=True, related_name="generated_scripts"
+    )
+    # What the session's record says of it; a session that came in as a record has steps of its own.
+    step = models.OneToOneField(
+        SessionStep, on_delete=models.SET_NULL, null=True, blank=True, related_name="generated_script"
     )
     node_id = models.CharField(max_length=100, blank=True)
     created_by = models.ForeignKey(

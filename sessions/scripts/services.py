@@ -16,6 +16,8 @@ from flowpilot.accounts.models import Account, User
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from sessions.models.session import AISession
+from sessions.runner.lock import session_lock
+from sessions.runner.steps import script_step_add, script_step_answer
 from sessions.scripts.access import ADD, CHANGE, GENERATE, may_run
 from sessions.scripts.models import ROLE_RANKS, GeneratedScript, ScriptTemplate, ScriptTemplateVersion
 from sessions.scripts.parameters import Fault, Shell, read_parameters
@@ -168,9 +170,9 @@ def script_generate(
 ) -> tuple[GeneratedScript, Rendered]:
     """The script of an approved template's version `number` and these values, and the row that is kept of it.
 
-    `rendered.text` is what runs, for the answer only. A destructive template needs `confirmed`. Raises NotFound,
-    NotAllowed (the template's role), InvalidValues, InvalidInput (not confirmed), Conflict (not approved, changed since
-    it was read, or the session has ended).
+    `rendered.text` is what runs, for the answer only. A session that is worked here has it as a step, by the title. A
+    destructive template needs `confirmed`. Raises NotFound, NotAllowed (the template's role), InvalidValues,
+    InvalidInput (not confirmed), Conflict (not approved, changed since it was read, or the session has ended).
     """
     template = _usable(actor, template_id, number)
     session = _open_session(actor, session_id)
@@ -196,6 +198,8 @@ def script_generate(
     except RenderError as error:
         raise InvalidValues(error.faults) from None  # the values are in the other one's frames
     script.parameters, script.text = rendered.masked, rendered.kept
+    if session is not None and session.is_worked_here:
+        script.step = script_step_add(session, template.title, [str(label) for label in GeneratedScript.Outcome.labels])
     script.save()
     after = {"template": template.key, "version": number, "parameters": rendered.masked, "risk": version.risk}
     audit_record(actor=actor, action="script.generated", target=script, after=after)
@@ -204,9 +208,15 @@ def script_generate(
 
 @transaction.atomic
 def script_outcome_report(*, actor: User, script_id: int, outcome: str) -> GeneratedScript:
-    """Say what came of a script; saying it again corrects it. Raises NotFound, NotAllowed, InvalidInput."""
-    rows: Any = GeneratedScript.objects.for_user(actor).select_for_update(of=("self",))
-    script: GeneratedScript | None = rows.select_related("template_version__template").filter(pk=script_id).first()
+    """Say what came of a script, in the session's record too; saying it again corrects it.
+
+    Raises NotFound, NotAllowed, InvalidInput.
+    """
+    rows: Any = GeneratedScript.objects.for_user(actor).filter(pk=script_id)
+    # The session's row first, as everything does that changes a session: two locks are always taken in one order.
+    session = AISession.objects.filter(pk__in=rows.values("session")).select_for_update().first()
+    rows = rows.select_related("template_version__template", "step").select_for_update(of=("self",))
+    script: GeneratedScript | None = rows.first()
     if script is None:
         raise NotFound("there is no such script")
     if not actor.has_perm("ai_sessions.change_generatedscript", script):
@@ -218,6 +228,8 @@ def script_outcome_report(*, actor: User, script_id: int, outcome: str) -> Gener
     before = {"outcome": script.outcome}
     script.outcome, script.outcome_at, script.outcome_by = outcome, timezone.now(), actor
     script.save(update_fields=["outcome", "outcome_at", "outcome_by"])
+    if session is not None and script.step is not None:
+        script_step_answer(session, script.step, script.get_outcome_display())
     audit_record(actor=actor, action="script.reported", target=script, before=before, after={"outcome": outcome})
     return script
 
@@ -239,6 +251,8 @@ def _open_session(actor: User, session_id: int | None) -> AISession | None:
     session = AISession.objects.for_user(actor).filter(pk=session_id).first()
     if session is None:
         raise NotFound("there is no such session")
+    if session.is_worked_here:
+        session = session_lock(actor, session_id, None)
     if session.status in AISession.ENDED:
         raise Conflict(f"the session is {session.get_status_display().lower()}: it takes no more scripts")
     return session

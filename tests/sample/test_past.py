@@ -143,7 +143,7 @@ def test_every_demo_log_in_has_the_password() -> None:
 def test_scripts_were_generated_and_one_does_not_help() -> None:
     library_load(entries=LIBRARY)
     account = sample_load(password=None, count=1000, seed=1, until=timezone.now())
-    scripts = GeneratedScript.objects.filter(account=account).select_related("session")
+    scripts = GeneratedScript.objects.filter(account=account).select_related("session", "step__session")
     told = scripts.exclude(outcome=None).values_list("template_version__template__key", "outcome")
     outcomes = Counter(told)
     assert len({key for key, _ in outcomes}) > 5
@@ -151,6 +151,8 @@ def test_scripts_were_generated_and_one_does_not_help() -> None:
         assert script.session
         assert script.session.started_at <= script.created_at < timezone.now()
         assert script.created_by == script.session.technician
+        assert script.step
+        assert (script.step.session, script.step.kind, script.step.at) == (script.session, "script", script.created_at)
         assert script.text
         assert "{{" not in script.text
 
