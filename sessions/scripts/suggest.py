@@ -82,7 +82,7 @@ def _judge(
 ) -> Suggestion | None:
     fields = _fields(candidate)
     strong = {word for word, weight in fields.items() if weight >= TITLE}
-    shared = sorted(strong & set(weights), key=lambda word: -rarity[word])
+    shared = sorted(strong & set(weights), key=lambda word: (-rarity[word], word))
     wanted = {word for word in asked if any(own.startswith(word) for own in fields)}
     same_domain = bool(problem.domain) and problem.domain.lower() == candidate.domain.lower()
     if asked:
@@ -127,7 +127,7 @@ def _rarity(candidates: Iterable[Candidate]) -> dict[str, float]:
 
 def _why(same_domain: bool, candidate: Candidate, shared: Sequence[str], wanted: set[str]) -> str:
     parts = [f"about {candidate.domain.replace('_', ' ')}"] if same_domain else []
-    if words := [*wanted, *(word for word in shared if word not in wanted)][:3]:
+    if words := [*sorted(wanted), *(word for word in shared if word not in wanted)][:3]:
         parts.append(f"has {', '.join(words)}")
     if candidate.reports.n:
         parts.append(f"worked {candidate.reports.count} of {candidate.reports.n} times")
