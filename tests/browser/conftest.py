@@ -16,7 +16,7 @@ from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
 from sessions.models import AISession, GeneratedScript, PsaAttempt
 from tests.conftest import Cast
 from tests.factories import definition, make_flow, make_proposal, make_push, make_session, make_template
-from tests.sessions.conftest import psa  # noqa: F401  # a fixture of these tests, too
+from tests.sessions.conftest import psa, queued  # noqa: F401  # fixtures of these tests, too
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
