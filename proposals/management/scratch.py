@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 
 from flowpilot.accounts.models import Account, Membership, User
 from flowpilot.common.tenancy import TenantModel
@@ -111,7 +111,8 @@ def account_remove(account: Account) -> None:
     """The account and all its rows, children first, without loading them."""
     members = list(Membership.objects.filter(account=account).values_list("user", flat=True))
     models = [model for model in apps.get_models() if issubclass(model, TenantModel)]
-    with connection.cursor() as cursor:
+    # Some tables point at one another: the database looks at the end of it all.
+    with transaction.atomic(), connection.cursor() as cursor:
         # One statement for each table, rows that others point to after those that point to them.
         for model in _children_first(models):
             table = connection.ops.quote_name(model._meta.db_table)
