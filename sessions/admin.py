@@ -9,9 +9,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from flowpilot.common.admin import NONE, ReadOnlyAdmin
-from sessions.conversation import conversation
+from sessions.conversation import conversation_for
 from sessions.models import AISession, Client, Tier, tier_q
 from sessions.psa.admin import PsaConnectionAdmin, PsaPushAdmin
+from sessions.psa.selectors import system_name
 from sessions.scripts.admin import GeneratedScriptAdmin, ScriptTemplateAdmin
 
 __all__ = [
@@ -68,8 +69,13 @@ class AISessionAdmin(ReadOnlyAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         session = self.get_object(request, unquote(object_id))
-        context = {"lines": conversation(session), "session": session} if session else {}
+        context = session_page(request.user, session) if session else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+
+def session_page(user: Any, session: AISession) -> dict[str, Any]:
+    system = system_name(session.psa_system)
+    return {"session": session, "lines": conversation_for(user, session), "ticket_system": system}
 
 
 @admin.register(Client)

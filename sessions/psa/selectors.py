@@ -50,10 +50,20 @@ def push_counts(pushes: QuerySet[PsaPush]) -> PushCounts:
     return PushCounts(**counts)
 
 
+def system_of(name: str) -> PsaConnection.Kind | None:
+    """The system that a record means by a name; None for one that FlowPilot does not write to."""
+    return SYSTEMS.get("".join(letter for letter in name.lower() if letter.isalnum()))
+
+
+def system_name(name: str) -> str:
+    """Its proper name, such as ConnectWise Manage; that of the record where it is not known here."""
+    kind = system_of(name)
+    return str(kind.label) if kind else name
+
+
 def connection_of(session: AISession) -> PsaConnection | None:
     """The active connection to the system that the session's ticket is in; None without one, or without a ticket."""
-    name = "".join(letter for letter in session.psa_system.lower() if letter.isalnum())
-    kind = SYSTEMS.get(name)
+    kind = system_of(session.psa_system)
     if kind is None or not session.psa_ticket_id:
         return None
     return PsaConnection.objects.filter(account=session.account_id, kind=kind, is_active=True).first()

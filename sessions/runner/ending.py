@@ -11,6 +11,7 @@ from flowpilot.accounts.models import Membership, Team, User
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from sessions.models import AISession, Handover, SessionStep
+from sessions.psa.selectors import system_name
 from sessions.psa.services import session_pushes_create
 from sessions.runner.lock import require_active, require_open, said, session_lock, touch
 
@@ -159,7 +160,7 @@ def packet_of(session: AISession) -> dict[str, Any]:
     return {
         "problem": session.problem_summary,
         "client": session.client.name if session.client else "",
-        "ticket": " ".join(filter(None, [session.psa_system, session.psa_ticket_id])),
+        "ticket": " ".join(filter(None, [system_name(session.psa_system), session.psa_ticket_id])),
         "flow": str(session.flow_version) if session.flow_version else "",
         "path": [[step.prompt, step.answer] for step in steps if step.kind == Kind.QUESTION],
         "tried": [

@@ -6,9 +6,9 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_safe
 
 from flowpilot.common.errors import ServiceError
-from sessions.models import Attachment
+from sessions.models import AISession, Attachment
 from sessions.runner.attach import attachment_add
-from sessions.web.frame import at_work, own_session, run_url
+from sessions.web.frame import at_work, own_session, run_url, to_read
 
 
 @require_http_methods(["POST"])
@@ -30,11 +30,11 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-@at_work
+@to_read
 def show(request: HttpRequest, pk: int, key: str) -> HttpResponse:
-    """The file itself, by its type as it was found, in a sandbox of its own."""
-    session = own_session(request, pk)
-    found = Attachment.objects.filter(account=session.account_id, session=session, key=key).first()
+    """The file itself, by its type as it was found, in a sandbox of its own; for whoever may read its session."""
+    seen = AISession.objects.for_user(request.user).filter(pk=pk)
+    found = Attachment.objects.filter(session__in=seen, key=key).first()
     if found is None:
         raise Http404("There is no such file.")
     with found.file.open("rb") as file:

@@ -13,16 +13,25 @@ from sessions.models import AISession
 from sessions.runner.lock import CHANGE
 from sessions.runner.start import ADD
 
+VIEW = "ai_sessions.view_aisession"
 View = Callable[..., HttpResponse]
 
 
 def at_work(view: View) -> View:
     """A page of the admin site's frame for whoever may add sessions somewhere."""
+    return _in_site(view, ADD)
 
+
+def to_read(view: View) -> View:
+    """The same for whoever may read sessions somewhere."""
+    return _in_site(view, VIEW)
+
+
+def _in_site(view: View, permission: str) -> View:
     @functools.wraps(view)
     def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         def inside(inner: HttpRequest) -> HttpResponse:
-            if not inner.user.has_perm(ADD):
+            if not inner.user.has_perm(permission):
                 raise PermissionDenied
             return view(inner, **kwargs)
 

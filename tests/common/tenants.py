@@ -107,6 +107,8 @@ WORK_OF_ROW = {
     "work:run": 200, "work:talk": 200, "work:outline": 200, "work:matches": 200, "work:do": 405, "work:files": 405,
     "work:file": 404,
 }  # fmt: skip
+# Of these, what whoever reads the session may open too.
+WORK_TO_READ = {"work:file"}
 API_OF_LIST = {
     "session-list": EVERYONE,
     "proposal-list": READERS,

@@ -34,6 +34,7 @@ from tests.common.tenants import (
     SCRIPTS,
     WORK,
     WORK_OF_ROW,
+    WORK_TO_READ,
     WORKERS,
     Walk,
     World,
@@ -144,6 +145,7 @@ def test_pages_of_work(world: World, login: Any, name: str) -> None:
         walk.get(reverse(page), answer if may or answer == 405 else 403)
     for page, answer in WORK_OF_ROW.items():
         more = ["0" * 32] if page == "work:file" else []
+        may = name in WORKERS or page in WORK_TO_READ
         for row, seen in ((world.home, True), (world.foreign, name == "root")):
             expected = answer if answer == 405 else (answer if seen else 404) if may else 403
             walk.get(reverse(page, args=[row.pk("ai_sessions_aisession"), *more]), expected)
