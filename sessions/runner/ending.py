@@ -87,6 +87,11 @@ def session_escalate(
     )
 
 
+def is_claimable_by(user: Any, handover: Handover, session: AISession) -> bool:
+    """Whether a hand-over that waits is this user's to take: it is for them or for whoever takes it, or they lead."""
+    return handover.to_user in (None, user) or bool(user.has_perm(ADMIN, session))
+
+
 @transaction.atomic
 def handover_claim(*, actor: User, session_id: int) -> AISession:
     """Take up a session that was handed over: it goes on, as the actor's. Of two claims at once one wins.
@@ -99,7 +104,7 @@ def handover_claim(*, actor: User, session_id: int) -> AISession:
         raise Conflict("this session was not handed over")
     if handover.claimed_at is not None:
         raise Conflict(f"{handover.claimed_by or 'somebody'} has taken it up already")
-    if handover.to_user not in (None, actor) and not actor.has_perm(ADMIN, session):
+    if not is_claimable_by(actor, handover, session):
         raise NotAllowed(f"it was handed to {handover.to_user}")
     now = timezone.now()
     handover.claimed_by, handover.claimed_at = actor, now

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from flowpilot.common.errors import ServiceError
 from sessions.models import AISession, Handover, SessionStep
-from sessions.runner.ending import summary_of
+from sessions.runner.ending import is_claimable_by, summary_of
 from sessions.runner.guide import StepDraft, guide
 from sessions.runner.start import session_start
 from sessions.runner.steps import node_of
@@ -111,6 +111,7 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
     steps = list(session.steps.all())
     node = node_of(session)
     version = session.flow_version
+    handover = session.handovers.select_related("given_by", "to_user", "to_team", "claimed_by").first()
     return frame(
         request,
         session.title or session.external_id,
@@ -120,7 +121,8 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
         notes=[step for step in steps if step.kind == SessionStep.Kind.NOTE],
         counted=[step for step in steps if step.kind != SessionStep.Kind.NOTE],
         around=surroundings(version, node, steps) if version else None,
-        handover=session.handovers.select_related("given_by", "to_user", "to_team", "claimed_by").first(),
+        handover=handover,
+        may_claim=handover is not None and is_claimable_by(request.user, handover, session),
         summary=summary_of(session),
         escalate=EscalateForm(session.account_id),
         files=session.attachments.all(),

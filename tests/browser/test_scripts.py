@@ -92,6 +92,7 @@ def test_what_came_of_it_is_reported_and_can_be_corrected(guided: Any, cast: Cas
     page.get_by_role("button", name="1 Yes").click()
     expect(page.get_by_role("heading", name="Restart the router")).to_be_visible()
     expect(panel(page)).to_contain_text("It worked")
+    expect(page.get_by_role("navigation", name="The way so far")).to_contain_text("Ping a computer It worked")
 
 
 def test_the_preview_button_and_the_download_leave_the_form(guided: Any, cast: Cast) -> None:
