@@ -16,6 +16,7 @@ from sessions.models import AISession, PsaConnection, PsaPush, ScriptTemplateVer
 from sessions.psa.clients import CREDENTIALS
 from sessions.psa.vault import seal
 from sessions.records import record_from_object
+from sessions.runner.start import Start, session_start
 from sessions.scripts.services import Content, Finding, template_approve, template_create
 
 PASSWORD = "a long enough phrase"
@@ -87,6 +88,13 @@ def make_session(account: Account, **fields: Any) -> AISession:
     obj = record(**fields)
     sessions_ingest(actor=None, account=account, records=[record_from_object(obj)])
     return AISession.objects.get(account=account, external_id=obj["external_id"])
+
+
+def make_worked(actor: User, account: Account, version: FlowVersion | None = None, **fields: Any) -> AISession:
+    """A session that `actor` works here, guided by a version's flow or free-form; `fields` are those of `Start`."""
+    start = Start(**{"problem": "The VPN client says it cannot reach the server", "client": "Acme", **fields})
+    flow_id = version.flow_id if version else None
+    return session_start(actor=actor, account=account, start=start, flow_id=flow_id, score=0.9 if version else 0.0)
 
 
 def make_connection(account: Account, kind: str = "connectwise", **fields: Any) -> PsaConnection:

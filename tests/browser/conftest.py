@@ -14,6 +14,7 @@ from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.services import flow_version_publish
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
 from sessions.models import AISession, GeneratedScript, PsaAttempt
+from tests.browser.working import work_pages
 from tests.conftest import Cast
 from tests.factories import definition, make_flow, make_proposal, make_push, make_session, make_template
 from tests.sessions.conftest import psa, queued  # noqa: F401  # fixtures of these tests, too
@@ -187,6 +188,7 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "script templates": scripts,
         "script template": f"{scripts}{script.template_id}/change/",
         "new script template": f"{scripts}new/",
+        "new version of a script template": f"{scripts}{script.template_id}/edit/",
         "script template's form": f"{scripts}{script.template_id}/preview/",
         "retire a script": f"{scripts}{script.template_id}/retire/",
         "generated scripts": "/admin/ai_sessions/generatedscript/",
@@ -223,4 +225,5 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "overview": "/admin/analytics/",
         "teams": "/admin/accounts/team/",
         "new member": "/admin/accounts/membership/add/",
+        **work_pages(cast, cast.olivia),
     }

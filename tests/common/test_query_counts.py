@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from flowpilot.accounts.models import Team
@@ -12,10 +13,11 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis, Topic
 from sessions.ingest import sessions_ingest
-from sessions.models import AISession, GeneratedScript, PsaAttempt
+from sessions.models import AISession, Attachment, GeneratedScript, Handover, PsaAttempt
 from sessions.records import record_from_object
+from sessions.runner.ending import session_abandon, session_escalate
 from tests.conftest import Cast
-from tests.factories import definition, make_flow, make_member, make_push, make_template, record
+from tests.factories import add_step, definition, make_flow, make_member, make_push, make_template, make_worked, record
 
 
 def add_rows(cast: Cast, start: int, stop: int) -> None:
@@ -85,3 +87,36 @@ def test_the_number_of_queries_is_known(cast: Cast, login: Any) -> None:
     add_rows(cast, 0, 5)
     browser = login(cast.olivia)
     assert {url: queries_of(browser, url) for url in LISTS} == LISTS
+
+
+# The log-in's three; then the session, its steps, hand-over, files and receivers, or the flows that may fit.
+WORK = {"home": 10, "run": 10, "matches": 11, "outline": 5}
+
+
+def add_work(cast: Cast, session: AISession, start: int, stop: int) -> None:
+    """What the technician's pages show, each with relations of its own; `session` stays at its flow's first step."""
+    account = cast.account
+    for n in range(start, stop):
+        make_worked(cast.bob, account, client=f"Open {n}")
+        ended = make_worked(cast.bob, account, client=f"Ended {n}")
+        session_abandon(actor=cast.bob, session_id=ended.pk, revision=0, reason="")
+        team = Team.objects.create(account=account, name=f"Receivers {n}")
+        giver = make_member(account, Role.TECHNICIAN, f"giver{n}@northwind.test", f"Giver {n}", team=team)
+        handed = make_worked(giver, account, client=f"Handed {n}")
+        session_escalate(actor=giver, session_id=handed.pk, revision=0, reason="Needs a part", to_team_id=team.pk)
+        make_flow(account, title=f"VPN flow {n}")
+        add_step(session, f"Does the VPN connect at {n}?")
+        Attachment.objects.create(account=account, session=session, key=f"{n}", name=f"{n}.log", size=1)
+        Handover.objects.create(
+            account=account, session=session, given_by=giver, to_team=team, claimed_by=giver, claimed_at=timezone.now()
+        )
+
+
+def test_a_technicians_pages_do_not_ask_for_each_row(cast: Cast, login: Any) -> None:
+    session = make_worked(cast.bob, cast.account, make_flow(cast.account, title="VPN does not connect"))
+    browser = login(cast.bob)
+    urls = {name: reverse(f"work:{name}", args=[] if name == "home" else [session.pk]) for name in WORK}
+    add_work(cast, session, 0, 3)
+    assert {name: queries_of(browser, url) for name, url in urls.items()} == WORK
+    add_work(cast, session, 3, 20)
+    assert {name: queries_of(browser, url) for name, url in urls.items()} == WORK
