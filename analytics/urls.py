@@ -2,7 +2,11 @@
 
 from django.urls import path
 
-from analytics.views import overview
+from analytics.pages.overview import overview
+from analytics.rows.views import rows
 
 app_name = "analytics"
-urlpatterns = [path("analytics/", overview, name="overview")]
+urlpatterns = [
+    path("analytics/", overview, name="overview"),
+    path("analytics/rows/<slug:source>/<slug:fact>/", rows, name="rows"),
+]

@@ -1,12 +1,11 @@
 """The REST API, version 1: one router, its schema and its page (served from this machine, no CDN)."""
 
-from django.urls import path
+from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import SimpleRouter
 
 import flowpilot.openapi  # noqa: F401  # tells the schema of API keys
-from analytics.api import MetricsSummaryView
 from flowpilot.flows.api import DefinitionSchemaView, FlowViewSet
 from proposals.api import FlowProposalViewSet
 from sessions.api import SessionViewSet
@@ -18,7 +17,7 @@ router.register("flows", FlowViewSet, basename="flow")
 
 app_name = "api"
 urlpatterns = [
-    path("metrics/summary/", MetricsSummaryView.as_view(), name="metrics-summary"),
+    path("metrics/", include("analytics.api.urls")),
     path("definition-schema/", DefinitionSchemaView.as_view(), name="definition-schema"),
     path("schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),
     path(

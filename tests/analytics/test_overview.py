@@ -1,71 +1,26 @@
-"""The overview page: its cards open exactly the rows that they count."""
+"""The dashboards' frame, by the overview."""
 
 import html
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.metrics import TierWeek
-from flowpilot.accounts.models import Team
-from flowpilot.common.templatetags.flowpilot import share_trend
-from sessions.models import Client
+from analytics.metrics.sessions import Period
+from analytics.pages.overview import _guided_trend
+from analytics.scope import Scope
 from tests.analytics.rows import make_history
 from tests.conftest import Cast
 from tests.factories import make_proposal, make_session
 
 OVERVIEW = "/admin/analytics/"
-QUERIES = 21
-
-
-def links(page: str, to: str) -> set[str]:
-    """The addresses on the page that begin with `to` and ask for something."""
-    found = {html.unescape(address) for address in re.findall(r'href="([^"]*)"', page)}
-    return {address for address in found if address.startswith(f"{to}?")}
-
-
-def rows_behind(browser: Any, address: str) -> int:
-    response = browser.get(address)
-    assert response.status_code == 200, address
-    return int(response.context["cl"].result_count)
-
-
-@pytest.mark.parametrize("scope", ["", "days=7", "days=90", "team", "client", "domain", "everything"])
-def test_each_card_and_tier_opens_the_rows_it_counts(cast: Cast, login: Any, scope: str) -> None:
-    make_history(cast.account, timezone.now())
-    make_history(cast.other_account, timezone.now(), count=30, seed=3)
-    team = f"team={Team.objects.get(account=cast.account, name='Field').pk}"
-    client = f"client={Client.objects.get(account=cast.account, name='Acme').pk}"
-    domain = "domain=email+%26+calendar"
-    query = {"team": team, "client": client, "domain": domain, "everything": f"days=90&{team}&{client}&{domain}"}
-    browser = login(cast.carol)
-    response = browser.get(f"{OVERVIEW}?{query.get(scope, scope)}")
-    on_page = links(response.content.decode(), reverse("admin:ai_sessions_aisession_changelist"))
-    context = response.context
-    expected = [(card["rows"], counted(card, context["cards"])) for card in context["cards"]]
-    expected += [(tier["rows"], tier["rate"].n) for tier in context["tiers"]]
-    assert sum(count for _, count in expected) > 0
-    for rows, count in expected:
-        address = f"{reverse('admin:ai_sessions_aisession_changelist')}?{rows}"
-        assert address in on_page
-        assert rows_behind(browser, address) == count, address
-
-
-def counted(card: dict[str, Any], cards: list[dict[str, Any]]) -> int:
-    """How many sessions a card's figure is about."""
-    if "count" in card:
-        return int(card["count"])
-    if "rate" in card:
-        return int(card["rate"].count)
-    # The mean time to resolve is of the resolved sessions.
-    return next(counted(other, cards) for other in cards if other["label"] == "Resolved")
 
 
 def test_each_status_of_proposals_opens_the_rows_it_counts(cast: Cast, login: Any) -> None:
-    make_session(cast.account)
+    make_session(cast.account, team=cast.team.name)
     for status, times in (("pending", 3), ("dismissed", 2), ("rejected", 1)):
         for _ in range(times):
             reviewed = None if status == "pending" else timezone.now()
@@ -73,27 +28,13 @@ def test_each_status_of_proposals_opens_the_rows_it_counts(cast: Cast, login: An
     make_proposal(cast.account, sessions=0, team=cast.team)
     browser = login(cast.carol)
     for query, pending in (("", 4), (f"?team={cast.team.pk}", 1)):
-        make_session(cast.account, team=cast.team.name)
-        response = browser.get(OVERVIEW + query)
-        to_queue = links(response.content.decode(), reverse("admin:proposals_flowproposal_changelist"))
-        for row in response.context["proposals"]:
-            [address] = [a for a in to_queue if f"status={row['status']}" in a]
-            assert rows_behind(browser, address) == row["count"], address
-        assert response.context["proposals"][0]["count"] == pending
+        [block] = [b for b in browser.get(OVERVIEW + query).context["page"].blocks if b.key == "proposals"]
+        for _, cell in block.rows:
+            assert browser.get(cell.url).context["cl"].result_count == cell.value, cell.url
+        assert block.rows[0][1].value == pending
 
 
-def test_a_team_that_is_the_only_one_still_narrows_the_list(cast: Cast, login: Any) -> None:
-    """Django drops a filter with a single choice; the card would then open more rows than it counts."""
-    make_session(cast.account, team="Service Desk")
-    make_session(cast.account, client=None)
-    browser = login(cast.carol)
-    for name in (f"team={cast.team.pk}", f"client={Client.objects.get().pk}"):
-        [card, *_] = browser.get(f"{OVERVIEW}?{name}").context["cards"]
-        assert card["count"] == 1
-        assert rows_behind(browser, f"{reverse('admin:ai_sessions_aisession_changelist')}?{card['rows']}") == 1
-
-
-@pytest.mark.parametrize("query", ["days=8", "days=x", "team=999999", "client=x", "domain=nowhere", "domain=%00"])
+@pytest.mark.parametrize("query", ["days=8", "days=x", "team=999999", "client=x", "zone=nowhere", "domain=%00"])
 def test_a_wrong_scope_is_said_and_is_no_traceback(cast: Cast, login: Any, query: str) -> None:
     make_session(cast.account)
     response = login(cast.carol).get(f"{OVERVIEW}?{query}")
@@ -107,7 +48,7 @@ def test_little_data_is_called_so(cast: Cast, login: Any) -> None:
 
 
 def test_an_empty_account_says_what_to_do(cast: Cast, login: Any) -> None:
-    assert "No session ended in this period" in login(cast.carol).get(OVERVIEW).content.decode()
+    assert "import_sessions" in login(cast.carol).get(OVERVIEW).content.decode()
 
 
 def test_the_scope_offers_own_choices_only(cast: Cast, login: Any) -> None:
@@ -115,28 +56,75 @@ def test_the_scope_offers_own_choices_only(cast: Cast, login: Any) -> None:
     make_session(cast.other_account, client="Foreign client", team="Foreign team", problem_domain="foreign domain")
     page = login(cast.carol).get(OVERVIEW).content.decode()
     assert "Acme" in page
+    assert "networking" in page
     assert "oreign" not in page
 
 
-def test_the_page_does_not_ask_more_for_more_rows(cast: Cast, login: Any, django_assert_num_queries: Any) -> None:
+def test_times_are_told_in_the_scopes_zone(cast: Cast, login: Any) -> None:
+    make_session(cast.account, started_at="2026-03-01T10:00:00Z", ended_at="2026-03-01T12:00:00Z")
+    address = f"{reverse('analytics:rows', args=['sessions', 'ended'])}?first=2026-03-01&last=2026-03-03"
     browser = login(cast.carol)
-    make_history(cast.account, timezone.now() - timedelta(minutes=1), count=20)
-    with django_assert_num_queries(QUERIES):
-        browser.get(OVERVIEW)
-    make_session(cast.account)
-    with django_assert_num_queries(QUERIES):
-        browser.get(OVERVIEW)
+    for zone, shown, exact in (("Asia/Tokyo", "1 Mar 2026, 21:00", "2026-03-01T21:00:00+09:00"),):
+        assert shown in browser.get(f"{address}&zone={zone}").content.decode()
+        download = browser.get(f"{address}&zone={zone}&format=csv").getvalue().decode()
+        assert exact in download
 
 
-def test_the_trend_compares_whole_weeks_only() -> None:
+def test_a_csv_is_the_table_exactly(cast: Cast, login: Any) -> None:
+    make_history(cast.account, timezone.now())
+    browser = login(cast.carol)
+    [block] = [b for b in browser.get(OVERVIEW).context["page"].blocks if b.key == "tiers"]
+    response = browser.get(f"{OVERVIEW}?csv=tiers")
+    lines = response.getvalue().decode("utf-8-sig").splitlines()
+    assert lines[0] == "Tier,Resolved,Resolved: count,Resolved: n,Resolved: low,Resolved: high,Sessions"
+    rate = block.rows[0][1].value
+    assert lines[1].split(",")[:4] == ["Guided", str(rate.share), str(rate.count), str(rate.n)]
+    assert "attachment" in response["Content-Disposition"]
+    assert browser.get(f"{OVERVIEW}?csv=nothing").status_code == 404
+
+
+def test_a_csv_runs_nothing(cast: Cast, login: Any) -> None:
+    make_session(cast.account, title="=1+1", external_id="@SUM(A1)")
+    address = reverse("analytics:rows", args=["sessions", "ended"])
+    download = login(cast.carol).get(f"{address}?format=csv").getvalue().decode()
+    assert "'=1+1,'@SUM(A1)," in download
+
+
+def test_the_list_goes_on_where_the_page_before_ended(cast: Cast, login: Any) -> None:
+    make_history(cast.account, timezone.now(), count=400)
+    browser, seen = login(cast.carol), []
+    address = f"{reverse('analytics:rows', args=['sessions', 'ended'])}?days=90"
+    first = browser.get(address)
+    count = first.context["count"]
+    while address:
+        response = browser.get(address)
+        seen += [line["url"] for line in response.context["lines"]]
+        address = response.context["next_url"]
+    assert len(seen) == len(set(seen)) == count > 100
+    assert f'data-count="{count}"' in first.content.decode()
+    for wrong in ("x", "2026-01-01_5", "2026-01-01T00:00:00Z_x", "2026-13-01T00:00:00Z_5"):
+        assert browser.get(f"{reverse('analytics:rows', args=['sessions', 'ended'])}?after={wrong}").status_code == 400
+    for names in (["sessions", "nothing"], ["nothing", "ended"]):
+        assert browser.get(reverse("analytics:rows", args=names)).status_code == 404
+
+
+def test_the_trend_compares_whole_weeks_only(cast: Cast) -> None:
     weeks = [
-        TierWeek(date(2026, 1, 5) + timedelta(weeks=n), {"guided": guided, "exploring": 0, "discovery": 20 - guided})
+        Period(date(2026, 1, 5) + timedelta(weeks=n), {"tier_guided": guided, "tier_discovery": 20 - guided})
         for n, guided in enumerate([0, 10, 12, 15, 20])
     ]
     # From a Thursday of the first week to the Tuesday of the last.
-    here = timezone.get_current_timezone()
-    start, end = datetime(2026, 1, 8, tzinfo=here), datetime(2026, 2, 3, tzinfo=here)
-    assert share_trend(weeks, "guided", start, end) == (
-        "from 50\N{NO-BREAK SPACE}% in the first whole week to 75\N{NO-BREAK SPACE}% in the last"
+    scope = Scope.from_query(cast.alice, {"first": "2026-01-08", "last": "2026-02-03"})
+    assert _guided_trend(scope, weeks) == (
+        "The guided share of ended sessions went from 50\N{NO-BREAK SPACE}% in the first whole week to "
+        "75\N{NO-BREAK SPACE}% in the last."
     )
-    assert share_trend(weeks[:2], "guided", start, end) == ""
+    assert _guided_trend(scope, weeks[:2]) == ""
+
+
+def test_links_on_the_page_are_its_own(cast: Cast, login: Any) -> None:
+    """What a card holds in its context stands on the page."""
+    make_history(cast.account, timezone.now())
+    response = login(cast.carol).get(OVERVIEW)
+    on_page = {html.unescape(found) for found in re.findall(r'href="([^"]*)"', response.content.decode())}
+    assert {card.url for card in response.context["page"].cards} <= on_page

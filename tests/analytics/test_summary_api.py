@@ -1,43 +1,57 @@
-"""`GET /api/v1/metrics/summary/`: the overview's figures for programs."""
+"""The API of metrics: the pages' figures for programs."""
 
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from analytics import metrics
+from analytics.facts import RATES
+from analytics.metrics import sessions
+from analytics.metrics.proposals import proposals_by_status
 from analytics.scope import Scope
+from flowpilot.common.statistics import Rate
 from tests.analytics.rows import make_history
 from tests.conftest import Cast
 
-SUMMARY = "/api/v1/metrics/summary/"
+METRICS = "/api/v1/metrics/"
+SUMMARY = f"{METRICS}summary/"
 
 
-def test_it_tells_what_the_metrics_tell(cast: Cast, api: Any) -> None:
+def told(rate: Rate) -> dict[str, Any]:
+    low, high = rate.interval or (None, None)
+    return {"count": rate.count, "n": rate.n, "share": rate.share, "low": low, "high": high}
+
+
+def test_the_summary_tells_what_the_metrics_tell(cast: Cast, api: Any) -> None:
     make_history(cast.account, timezone.now())
-    body = api(cast.carol).get(f"{SUMMARY}?days=90&domain=networking").json()
-    scope = Scope.from_query(cast.carol, {"days": "90", "domain": "networking"})
-    rate = metrics.resolution_rate(scope)
-    assert rate.interval is not None
-    assert body["sessions_ended"] == metrics.sessions_ended(scope) > 0
-    assert body["resolution_rate"] == {
-        "count": rate.count,
-        "n": rate.n,
-        "share": rate.share,
-        "low": rate.interval[0],
-        "high": rate.interval[1],
-    }
-    mean = metrics.mean_time_to_resolve(scope)
-    assert mean is not None
-    assert body["mean_seconds_to_resolve"] == pytest.approx(mean.total_seconds())
-    assert {tier: r["n"] for tier, r in body["tiers"].items()} == {t: r.n for t, r in metrics.tiers(scope).items()}
-    assert body["proposals_by_status"] == metrics.proposals_by_status(scope)
+    query = {"days": "90", "domain": "networking"}
+    body = api(cast.carol).get(SUMMARY, query).json()
+    scope = Scope.from_query(cast.carol, query)
+    found = sessions.summary(scope)
+    assert body["sessions_ended"] == found.ended > 0
+    assert body["rates"] == {f"{name}_rate": told(found.rates[name]) for name in RATES}
+    assert body["tiers"] == {tier: told(rate) for tier, rate in found.tiers.items()}
+    assert found.durations.median is not None
+    assert body["time_to_resolve"]["median_seconds"] == found.durations.median.total_seconds()
+    assert body["proposals_by_status"] == proposals_by_status(scope)
+
+
+def test_series_and_tiers_and_coverage(cast: Cast, api: Any) -> None:
+    make_history(cast.account, timezone.now())
+    client, scope = api(cast.carol), Scope.from_query(cast.carol, {})
+    series = client.get(f"{METRICS}series/", {"step": "day", "fact": ["ended", "reopened"]}).json()
+    days = sessions.series(scope, ["ended", "reopened"], "day")
+    assert series["points"] == [{"first": str(day.first), "counts": day.counts} for day in days] != []
+    tiers = client.get(f"{METRICS}tiers/").json()
+    assert sum(sum(week["counts"].values()) for week in tiers["weeks"]) == sessions.summary(scope).ended
+    coverage = client.get(f"{METRICS}coverage/").json()
+    assert [row["domain"] for row in coverage["domains"]] == [row.domain for row in sessions.by_domain(scope)]
 
 
 def test_nothing_is_null_and_not_zero(cast: Cast, api: Any) -> None:
     body = api(cast.carol).get(SUMMARY).json()
-    assert body["resolution_rate"] == {"count": 0, "n": 0, "share": None, "low": None, "high": None}
-    assert body["mean_seconds_to_resolve"] is None
+    assert body["rates"]["resolution_rate"] == {"count": 0, "n": 0, "share": None, "low": None, "high": None}
+    assert body["time_to_resolve"] == {"n": 0, "median_seconds": None, "p90_seconds": None}
 
 
 @pytest.mark.parametrize(
@@ -49,3 +63,8 @@ def test_a_wrong_scope_names_its_field(cast: Cast, api: Any, query: str, field: 
     body = response.json()
     assert (body["code"], body["message"]) == ("invalid", "This scope is not valid.")
     assert list(body["details"]) == [field]
+
+
+@pytest.mark.parametrize("query", ["step=year", "fact=nothing"])
+def test_a_series_of_what_there_is_not(cast: Cast, api: Any, query: str) -> None:
+    assert api(cast.carol).get(f"{METRICS}series/?{query}").status_code == 400

@@ -100,6 +100,8 @@ SCRIPTS: dict[str, tuple[set[str], str | None]] = {
     "scripts:generated": (EVERYONE, "ai_sessions_generatedscript"),
 }
 DASHBOARDS = {"analytics:overview": READERS}
+# The rows behind a figure: who may open each kind, and a fact of it.
+FIGURES = {"sessions": (READERS, "ended")}
 # Who may work sessions, and the technician's pages of one.
 WORKERS = EVERYONE - {"carol"}
 WORK = {"work:home": 200, "work:start": 405, "work:ticket": 405, "work:clients": 200}
@@ -114,6 +116,9 @@ API_OF_LIST = {
     "proposal-list": READERS,
     "flow-list": EVERYONE,
     "metrics-summary": READERS,
+    "metrics-series": READERS,
+    "metrics-tiers": READERS,
+    "metrics-coverage": READERS,
     "definition-schema": EVERYONE,
 }
 # (who may, the row, the answer to those who may: an empty decision is refused field by field)

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from analytics.rows.registry import SOURCES
 from flowpilot.accounts.models import User
 from tests.common.rows import other_team_rows
 from tests.common.tenants import (
@@ -16,6 +17,7 @@ from tests.common.tenants import (
     API_OF_ROW,
     DASHBOARDS,
     EVERYONE,
+    FIGURES,
     FOREIGN,
     HOME,
     OTHER_TEAM,
@@ -29,8 +31,10 @@ from tests.common.tenants import (
 @pytest.mark.parametrize("name", sorted(EVERYONE))
 def test_dashboards(world: World, login: Any, name: str) -> None:
     walk = Walk(login(world.people[name]), name, [])
-    for address, allowed in DASHBOARDS.items():
-        url = reverse(address)
+    addresses = [(reverse(name), allowed) for name, allowed in DASHBOARDS.items()]
+    addresses += [(reverse("analytics:rows", args=[kind, fact]), allowed) for kind, (allowed, fact) in FIGURES.items()]
+    assert set(FIGURES) == set(SOURCES)
+    for url, allowed in addresses:
         walk.get(url, 200 if name in allowed else 403)
         for field, row in (("team", "accounts_team"), ("client", "ai_sessions_client")):
             wanted = 200 if name == "root" else 400
@@ -135,8 +139,10 @@ def test_a_member_of_one_team_sees_that_team_only(world: World, login: Any, api:
     session = proposal.source_session
     assert session is not None
     tess, alice = world.people["tess"], world.people["alice"]
-    pages = [reverse(f"admin:{m}_changelist") for m, p in ADMIN.items() if "tess" in p.see] + [
-        reverse("analytics:overview")
+    pages = [
+        *(reverse(f"admin:{m}_changelist") for m, p in ADMIN.items() if "tess" in p.see),
+        *(reverse(name) for name in DASHBOARDS),
+        *(reverse("analytics:rows", args=[kind, fact]) for kind, (_, fact) in FIGURES.items()),
     ]
     shown_to_alice = 0
     for page in pages:

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-register = template.Library()
+from flowpilot.common.statistics import Rate
 
-# Sessions below which the share of a week says nothing.
-ENOUGH = 10
+register = template.Library()
 
 # Label, URL name, the permission that opens it, what one does there.
 PLACES = (
@@ -116,25 +114,21 @@ class Change:
     is_better: bool | None = None
 
 
-@register.simple_tag
-def card_change(card: dict[str, Any]) -> Change | None:
-    """How a dashboard card moved against the period before; None where one of the two says too little."""
-    better_when_up = None if "count" in card else not card.get("less_is_better", False)
-    if "count" in card:
-        before = card["count_before"]
-        if not before:
-            return None
-        share = (card["count"] - before) / before
-        return _change(share * 100, "\N{NO-BREAK SPACE}%", better_when_up)
-    if "rate" in card:
-        rate, before = card["rate"], card["rate_before"]
-        if not (rate.is_enough and before.is_enough):
-            return None
-        return _change((rate.share - before.share) * 100, " point", better_when_up)
-    now, before = card["duration"], card["duration_before"]
+def change_of(now: Any, before: Any, better: str) -> Change | None:
+    """How a figure (a count, a Rate, a length of time or a number) moved; None where one of the two says too little.
+
+    `better` is which way is good: "up", "down" or "".
+    """
     if now is None or before is None:
         return None
-    return _change((now - before).total_seconds() / 60, " min", better_when_up)
+    better_when_up = {"up": True, "down": False}.get(better)
+    if isinstance(now, Rate):
+        if not (now.is_enough and before.is_enough):
+            return None
+        return _change((now.count / now.n - before.count / before.n) * 100, " point", better_when_up)
+    if isinstance(now, timedelta):
+        return _change((now - before).total_seconds() / 60, " min", better_when_up)
+    return _change((now - before) / before * 100, "\N{NO-BREAK SPACE}%", better_when_up) if before else None
 
 
 def _change(difference: float, unit: str, better_when_up: bool | None) -> Change:
@@ -165,23 +159,6 @@ def graph_marks(diff: Any) -> dict[str, Any]:
         ],
         "renamed": {renaming.before: renaming.after for renaming in diff.renamed_nodes},
     }
-
-
-@register.simple_tag
-def share_trend(weeks: list[Any], tier: str, start: datetime, end: datetime) -> str:
-    """How a tier's share of the sessions moved from the first week to the last, as a sentence.
-
-    Only weeks that lie within the period count: a Monday morning is no week to compare with. Those with little in them
-    say nothing; without two others it is empty.
-    """
-    first_day, end_day = timezone.localdate(start), timezone.localdate(end)
-    whole = [week for week in weeks if first_day <= week.week and week.week + timedelta(days=7) <= end_day]
-    shares = [(week.counts.get(tier, 0), sum(week.counts.values())) for week in whole]
-    shares = [(count, total) for count, total in shares if total >= ENOUGH]
-    if len(shares) < 2:
-        return ""
-    (first, first_n), (last, last_n) = shares[0], shares[-1]
-    return f"from {percent(first / first_n)} in the first whole week to {percent(last / last_n)} in the last"
 
 
 SIGNS = {"resolution": "✓", "escalation": "↗", "action": "▸", "question": "?"}

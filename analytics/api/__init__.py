@@ -1,0 +1,1 @@
+"""Metrics over the API: the pages' numbers, from the same functions."""

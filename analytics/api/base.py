@@ -1,0 +1,87 @@
+"""What every metrics endpoint shares: the scope's parameters, the permission, and how figures are told."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from analytics.metrics.counting import Durations
+from analytics.scope import DEFAULT_PERIOD, PERIODS, Scope
+from flowpilot.common.statistics import Rate
+
+SCOPE_PARAMETERS = [
+    OpenApiParameter("days", int, enum=PERIODS, description=f"The last so many days (default {DEFAULT_PERIOD})."),
+    OpenApiParameter("first", OpenApiTypes.DATE, description="First day of the period, with `last`."),
+    OpenApiParameter("last", OpenApiTypes.DATE, description="Last day of the period."),
+    OpenApiParameter("team", int),
+    OpenApiParameter("domain", str, description="`-` is the sessions without a domain."),
+    OpenApiParameter("client", int),
+    OpenApiParameter("technician", str, description="Email address."),
+    OpenApiParameter("flow", int),
+    OpenApiParameter("zone", str, description="Time zone, such as Europe/Berlin (default: the account's)."),
+]
+
+
+class RateSerializer(serializers.Serializer):
+    """A share with what it rests on."""
+
+    count = serializers.IntegerField()
+    n = serializers.IntegerField()
+    share = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True, help_text="Lower end of the 95 % Wilson interval.")
+    high = serializers.FloatField(allow_null=True)
+
+
+class DurationsSerializer(serializers.Serializer):
+    """Times to resolve, in whole minutes, told in seconds."""
+
+    n = serializers.IntegerField()
+    median_seconds = serializers.FloatField(allow_null=True)
+    p90_seconds = serializers.FloatField(allow_null=True)
+
+
+class PeriodSerializer(serializers.Serializer):
+    """The period that was counted, as far as it has gone."""
+
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    zone = serializers.CharField()
+
+
+class MetricsView(APIView):
+    """An endpoint of figures: `figures` gives what its serializer tells beside the period."""
+
+    required_permission = "analytics.view_metrics"
+    serializer_class: ClassVar[type[serializers.Serializer]]
+
+    def get(self, request: Request) -> Response:
+        scope = Scope.from_query(request.user, request.query_params)
+        with timezone.override(scope.zone):
+            figures = {"period": period(scope), **self.figures(scope, request)}
+            return Response(self.serializer_class(figures).data)
+
+    def figures(self, scope: Scope, request: Request) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+def period(scope: Scope) -> dict[str, Any]:
+    return {"start": scope.start, "end": scope.end, "zone": scope.zone}
+
+
+def rate(value: Rate) -> dict[str, Any]:
+    low, high = value.interval or (None, None)
+    return {"count": value.count, "n": value.n, "share": value.share, "low": low, "high": high}
+
+
+def durations(value: Durations) -> dict[str, Any]:
+    return {"n": value.n, "median_seconds": seconds(value.median), "p90_seconds": seconds(value.p90)}
+
+
+def seconds(value: timedelta | None) -> float | None:
+    return None if value is None else value.total_seconds()

@@ -1,0 +1,81 @@
+"""What can be said of an ended session by yes or no. Cards count facts; lists show the rows of the same fact."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Exists, F, OuterRef, Q
+
+from sessions.models import AISession, Handover, Tier, tier_q
+
+Status = AISession.Status
+
+GOOD_RATING = 4  # of 5
+# A ticket that comes back later than this is another problem.
+REOPENED_WITHIN = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A condition on rows. `label` follows their number: "12 sessions that were resolved"."""
+
+    label: str
+    condition: Q
+
+
+_resolved = Q(status=Status.RESOLVED)
+_handed_over = Q(Exists(Handover.objects.filter(session=OuterRef("pk"))))
+_came_back = Q(
+    Exists(
+        AISession.objects.filter(
+            account=OuterRef("account"),
+            psa_system=OuterRef("psa_system"),
+            psa_ticket_id=OuterRef("psa_ticket_id"),
+            started_at__gt=OuterRef("ended_at"),
+            started_at__lte=OuterRef("ended_at") + REOPENED_WITHIN,
+        )
+    )
+)
+_linked = Q(flow__isnull=False)
+# Nothing is known of a session before its analysis, unless a flow guided it.
+_judged = _linked | Q(confidence_score__isnull=False)
+_known = _linked | tier_q(Tier.EXPLORING) | tier_q(Tier.GUIDED)
+
+FACTS: Mapping[str, Fact] = {
+    "ended": Fact("that ended", Q()),
+    "resolved": Fact("that were resolved", _resolved),
+    "escalated": Fact("that were escalated", Q(status=Status.ESCALATED)),
+    "abandoned": Fact("that were abandoned", Q(status=Status.ABANDONED)),
+    "first_level": Fact("that were resolved without a hand-over", _resolved & ~_handed_over),
+    "with_ticket": Fact("that were resolved and have a ticket", _resolved & ~Q(psa_ticket_id="")),
+    "reopened": Fact("whose ticket came back after it was resolved", _resolved & ~Q(psa_ticket_id="") & _came_back),
+    # A session that came in without times starts and ends at once: that tells nothing of how long it took.
+    "timed": Fact("that were resolved and carry times", _resolved & Q(ended_at__gt=F("started_at"))),
+    "linked": Fact("that used a flow", _linked),
+    "unlinked": Fact("that used no flow", ~_linked),
+    "judged": Fact("that can be told known from new", _judged),
+    "known": Fact("whose problem was known", _known),
+    "new": Fact("whose problem was new", _judged & ~_linked & tier_q(Tier.DISCOVERY)),
+    **{f"tier_{t.value}": Fact(f"in the {t.value} tier", tier_q(t)) for t in Tier},
+    **{
+        f"tier_{t.value}_resolved": Fact(f"in the {t.value} tier that were resolved", tier_q(t) & _resolved)
+        for t in Tier
+    },
+    "rated": Fact("that were rated", Q(rating__isnull=False)),
+    "rated_good": Fact(f"that were rated {GOOD_RATING} or 5", Q(rating__gte=GOOD_RATING)),
+    "flow_judged": Fact("that say whether the flow was right", Q(flow_was_right__isnull=False)),
+    "flow_right": Fact("whose flow was right", Q(flow_was_right=True)),
+}
+
+# Each rate: what is counted, and among what.
+RATES: Mapping[str, tuple[str, str]] = {
+    "resolution": ("resolved", "ended"),
+    "first_level": ("first_level", "ended"),
+    "escalation": ("escalated", "ended"),
+    "abandonment": ("abandoned", "ended"),
+    "reopen": ("reopened", "with_ticket"),
+    "flow_link": ("linked", "ended"),
+    "known": ("known", "judged"),
+    "good_rating": ("rated_good", "rated"),
+    "flow_right": ("flow_right", "flow_judged"),
+}

@@ -1,0 +1,1 @@
+"""The metrics: one function and one definition (docs/metrics.md) each."""

@@ -1,0 +1,93 @@
+"""What dashboards are made of: cards with a figure, and blocks with a table that may be drawn as a chart.
+
+A block's table is the one source of the page, of its chart (drawn from the table by charts.js), of its CSV and of what
+a screen reader reads.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from analytics.csvfile import rate_columns, rate_values
+from flowpilot.common.statistics import Rate
+
+Chart = Literal["", "bars", "stacked", "lines"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure: a count, a Rate or a length of time, with the period before, and the rows that it counts.
+
+    `better` is which way is good: "up", "down" or "" where neither is.
+    """
+
+    label: str
+    value: int | Rate | timedelta | float | None
+    before: int | Rate | timedelta | float | None = None
+    url: str = ""
+    better: Literal["", "up", "down"] = "up"
+    note: str = ""
+
+    @property
+    def counted(self) -> int | None:
+        """How many rows `url` opens, where the figure tells it."""
+        return _counted(self.value)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a table: text, number, Rate, time, length of time or None; `url` opens the rows that it counts."""
+
+    value: Any
+    url: str = ""
+    badge: str = ""
+
+    @property
+    def counted(self) -> int | None:
+        """How many rows `url` opens, where the value tells it."""
+        return _counted(self.value)
+
+
+@dataclass(frozen=True)
+class Column:
+    """`colour` is a name of theme.css (`--fp-chart-…`) for the column's bars or line."""
+
+    label: str
+    colour: str = ""
+    is_rate: bool = False
+    is_number: bool = True
+
+
+@dataclass(frozen=True)
+class Block:
+    """A titled table. The first column of each row names it; `chart` draws the others."""
+
+    key: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    summary: str = ""
+    chart: Chart = ""
+    empty: str = "Nothing in this period."
+    is_wide: bool = False
+    links: Sequence[tuple[str, str]] = field(default=())
+
+    def csv_header(self) -> list[str]:
+        return [name for column in self.columns for name in _names(column)]
+
+    def csv_lines(self) -> Iterator[list[Any]]:
+        for row in self.rows:
+            yield [value for cell in row for value in _values(cell.value)]
+
+
+def _names(column: Column) -> list[str]:
+    return rate_columns(column.label) if column.is_rate else [column.label]
+
+
+def _values(value: Any) -> list[Any]:
+    return rate_values(value) if isinstance(value, Rate) else [value]
+
+
+def _counted(value: Any) -> int | None:
+    return value.count if isinstance(value, Rate) else value if isinstance(value, int) else None

@@ -1,0 +1,16 @@
+"""All kinds of rows that figures count, by the name in an address."""
+
+from collections.abc import Mapping
+
+from django.urls import reverse
+
+from analytics.rows.sessions import SESSIONS
+from analytics.rows.source import Source
+from analytics.scope import Scope
+
+SOURCES: Mapping[str, Source] = {source.name: source for source in (SESSIONS,)}
+
+
+def rows_url(scope: Scope, fact: str, source: str = "sessions") -> str:
+    """The address of the rows of a scope that have a fact."""
+    return f"{reverse('analytics:rows', args=[source, fact])}?{scope.query()}"

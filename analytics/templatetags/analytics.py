@@ -1,0 +1,79 @@
+"""Figures in words, for the dashboards."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from analytics.pages.parts import Card
+from flowpilot.common.statistics import Rate
+from flowpilot.common.templatetags.flowpilot import Change, change_of, percent, percent_interval, span
+
+register = template.Library()
+
+TOO_LITTLE = "not enough data"
+
+
+@register.filter
+def figure(value: Any) -> str | SafeString:
+    """A value as people read it: 1,284 · 81.3 % · 18 min · 3.9 · 4 Nov 2026; an en dash for None."""
+    if value is None:
+        return "–"
+    if isinstance(value, Rate):
+        return percent(value.share, 1) if value.is_enough else TOO_LITTLE
+    if isinstance(value, timedelta):
+        return span(value)
+    if isinstance(value, datetime):
+        return formats.date_format(timezone.localtime(value), "j M Y, H:i")
+    if isinstance(value, date):
+        return formats.date_format(value, "j M Y")
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@register.filter
+def cell(value: Any) -> str | SafeString:
+    """The same in a table: a rate in whole per cent with its interval and n."""
+    if not isinstance(value, Rate):
+        return figure(value)
+    if not value.is_enough:
+        return format_html('<span class="fp-quiet">{}, n = {}</span>', TOO_LITTLE, value.n)
+    aside = f"{percent_interval(value.interval)}, n = {value.n:,}"
+    return format_html('{} <span class="fp-sub">{}</span>', percent(value.share), aside)
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """The bare number behind a cell, for the chart: per cent for a rate, minutes for a length of time; "" for none."""
+    if isinstance(value, Rate):
+        return "" if value.share is None else f"{value.share * 100:.2f}"
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds() / 60:.2f}"
+    return "" if value is None else str(value)
+
+
+@register.filter
+def basis(card: Card) -> str:
+    """What a card's figure rests on, in a line: its interval and n, or its note."""
+    if isinstance(card.value, Rate):
+        n = f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{card.value.n:,}"
+        return f"{percent_interval(card.value.interval)} · {n}" if card.value.is_enough else n
+    if isinstance(card.value, int) and isinstance(card.before, int):
+        return f"{card.before:,} in the period before"
+    return card.note
+
+
+@register.filter
+def change(card: Card) -> Change | None:
+    """How a card moved against the period before; None where one of the two says too little."""
+    return change_of(card.value, card.before, card.better)
+
+
+@register.filter
+def at(items: Any, index: int) -> Any:
+    """The item at a place of a sequence."""
+    return items[index]
