@@ -170,6 +170,18 @@ def test_of_two_tabs_the_one_that_fell_behind_is_told_and_keeps_what_was_typed(o
     assert AISession.objects.get().steps.count() == 2
 
 
+def test_a_double_click_records_once(open_page: OpenPage, cast: Cast) -> None:
+    page = open_page("/work/", user=cast.bob)
+    start_free(page)
+    page.get_by_label("What you asked or did").fill("Looked at the tray")
+    page.get_by_role("button", name="Record the step").dblclick()
+    expect(page.get_by_role("navigation", name="The way so far").get_by_role("listitem")).to_have_count(1)
+    page.get_by_label("What you asked or did").fill("Filled it")
+    page.get_by_role("button", name="Record the step").click()
+    expect(page.get_by_role("navigation", name="The way so far").get_by_role("listitem")).to_have_count(2)
+    assert AISession.objects.get().steps.count() == 2
+
+
 def test_a_flow_is_taken_up_by_night(open_page: OpenPage, cast: Cast) -> None:
     page = open_page("/work/", user=cast.bob, theme="dark")
     start_free(page, "VPN does not connect")
@@ -187,10 +199,13 @@ def test_a_flow_is_taken_up_by_night(open_page: OpenPage, cast: Cast) -> None:
 
 
 def test_feedback_is_thanked_for(open_page: OpenPage, cast: Cast) -> None:
-    page = open_page("/work/", user=cast.bob)
+    page = open_page("/work/", user=cast.bob, width=390)
     start_free(page)
     page.get_by_text("Abandon", exact=True).first.click()
     page.get_by_role("button", name="Abandon").click()
+    expect(page.get_by_role("radio")).to_have_count(5)
+    tops = page.get_by_role("radio").evaluate_all("found => found.map(one => one.getBoundingClientRect().top)")
+    assert len(set(tops)) == 1, "the rating takes one line, on a phone, too"
     page.get_by_label("4").check()
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#work").get_by_role("status")).to_contain_text("Thank you")
