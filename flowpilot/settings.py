@@ -173,6 +173,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
+    "detect-gaps": {
+        # A few minutes after a round of analysis, which says what topic a session belongs to.
+        "task": "analytics.tasks.detect_gaps",
+        "schedule": crontab(minute="8,38"),
+        "options": {"expires": 1500},
+    },
     "watch-versions": {
         "task": "proposals.tasks.watch_versions",
         "schedule": timedelta(minutes=30),
@@ -306,6 +312,13 @@ PROPOSAL_SLA_DAYS = tuple(env.list("PROPOSAL_SLA_DAYS", cast=int, default=[2, 7]
 PROPOSAL_EXPIRES = timedelta(days=env.int("PROPOSAL_EXPIRE_DAYS", default=28))
 REVIEW_CLAIM = timedelta(minutes=env.int("REVIEW_CLAIM_MINUTES", default=30))
 REVIEW_UNDO = timedelta(minutes=env.int("REVIEW_UNDO_MINUTES", default=30))
+
+# --- Knowledge gaps ---------------------------------------------------------------------------------------------------
+
+# Days of sessions that gaps are measured in, and sessions from which a topic without a flow is a gap.
+GAPS_DAYS = env.int("GAPS_DAYS", default=180)
+GAPS_TOPIC_SESSIONS = env.int("GAPS_TOPIC_SESSIONS", default=10)
+GAPS_LEASE = timedelta(seconds=env.int("GAPS_LEASE_SECONDS", default=120))
 
 # --- Ticketing systems ------------------------------------------------------------------------------------------------
 

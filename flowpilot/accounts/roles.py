@@ -36,6 +36,7 @@ _SCRIPTS = frozenset({"ai_sessions.add_generatedscript", "ai_sessions.change_gen
 _READ = _WORK | {
     "ai_sessions.view_psaattempt",
     "ai_sessions.view_psapush",
+    "analytics.view_knowledgegap",
     "analytics.view_metrics",
     "proposals.view_analysisrun",
     "proposals.view_flowproposal",
@@ -49,6 +50,7 @@ _REVIEW = frozenset(
         "ai_sessions.requeue_psapush",
         "ai_sessions.add_scripttemplate",
         "ai_sessions.change_scripttemplate",
+        "analytics.change_knowledgegap",
         "common.view_auditevent",
         "flows.change_flow",
         "proposals.decide_flowproposal",
