@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
+from analytics.models import KnowledgeGap
 from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
@@ -24,7 +25,14 @@ from sessions.models import AISession, Attachment, GeneratedScript, Handover, Ps
 from tests.factories import definition, make_flow, make_proposal, make_push, make_session, make_template
 
 # What names no thing of the account's: choices, and a hash.
-NO_TEXT_OF_ANYBODY = {"ApiKey.secret_hash", "AISession.node_id", "SessionStep.node_id"}
+NO_TEXT_OF_ANYBODY = {
+    "KnowledgeGap.severity",
+    "KnowledgeGap.node_id",
+    "KnowledgeGap.option_id",
+    "ApiKey.secret_hash",
+    "AISession.node_id",
+    "SessionStep.node_id",
+}
 
 
 @dataclass
@@ -59,6 +67,10 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     )
     run = AnalysisRun.objects.create(account=account, lease_token=1)
     script = make_script(account, word, team, session)
+    gap = KnowledgeGap.objects.create(
+        account=account, team=team, kind="missing_flow", key=f"missing_flow:{proposal.topic_id}", title=word,
+        topic=proposal.topic, session_ids=[session.pk], problem_domain=f"networking {word}", severity="high",
+    )  # fmt: skip
     event = audit_record(actor=member, action="seen", target=proposal)
     reading = {"account": account, "proposal": proposal}
     ReviewDraft.objects.create(**reading, user=member, revision=1, title=word)
@@ -72,7 +84,7 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
     rows: list[Any] = [
         account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run,
-        push, push.connection, script, script.template_version.template,
+        push, push.connection, script, script.template_version.template, gap,
     ]  # fmt: skip
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)
