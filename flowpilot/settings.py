@@ -157,6 +157,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=30),
         "options": {"expires": 30},
     },
+    "clean-attempts": {"task": "sessions.psa.tasks.clean_attempts", "schedule": timedelta(days=1)},
     "refresh-impacts": {"task": "proposals.tasks.refresh_impacts", "schedule": timedelta(days=1)},
     "abandon-idle-sessions": {
         "task": "sessions.tasks.abandon_idle_sessions",
@@ -330,6 +331,9 @@ PSA_KEYS = env.list("PSA_KEY", default=[]) or [
 PSA_TIMEOUT = env.float("PSA_TIMEOUT_SECONDS", default=20.0)
 PSA_LOOKUP_TIMEOUT = env.float("PSA_LOOKUP_TIMEOUT_SECONDS", default=8.0)
 PSA_MAX_ATTEMPTS = env.int("PSA_MAX_ATTEMPTS", default=12)
+# Pushes of one connection that are sent at once: a slow system leaves the other workers to the others.
+PSA_MAX_PARALLEL = env.int("PSA_MAX_PARALLEL", default=2)
+PSA_KEEP_ATTEMPTS = timedelta(days=env.int("PSA_KEEP_ATTEMPTS_DAYS", default=180))
 # Addresses inside private networks, and http: for a ticketing system in one's own house.
 PSA_ALLOW_PRIVATE = env.bool("PSA_ALLOW_PRIVATE", default=False)
 

@@ -91,6 +91,8 @@ def _subject(notices: Notices) -> str:
         parts.append("some wait too long")
     if notices.forgotten:
         parts.append("a claim ran out")
+    if notices.untold.value:
+        parts.append("tickets could not be told")
     return f"FlowPilot review queue: {', '.join(parts)}"
 
 

@@ -1,4 +1,5 @@
-"""What a reviewer is told of: what is new since the last visit, what waits longest, what they claimed and forgot."""
+"""What a reviewer is told of: what is new since the last visit, what waits longest, what they claimed and forgot, and
+what the ticketing systems could not be told."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from flowpilot.accounts.models import User
 from flowpilot.common.errors import InvalidInput, NotAllowed
 from proposals.models import FlowProposal, NoticeSettings
 from proposals.queue import WAITING, Count, count_capped
+from sessions.models import PsaPush
+from sessions.psa.selectors import pushes_given_up
 
 NAMED = 3
 DECIDE = "proposals.decide_flowproposal"
@@ -30,9 +33,11 @@ class Notices:
     newest: list[FlowProposal] = field(default_factory=list)
     waiting: list[FlowProposal] = field(default_factory=list)
     forgotten: list[FlowProposal] = field(default_factory=list)
+    untold: Count = field(default_factory=lambda: Count(0))
+    latest_untold: list[PsaPush] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.new.value or self.waiting or self.forgotten)
+        return bool(self.new.value or self.waiting or self.forgotten or self.untold.value)
 
 
 def notice_settings(user: User) -> NoticeSettings:
@@ -43,18 +48,22 @@ def notice_settings(user: User) -> NoticeSettings:
 def notices_of(user: User, wanted: NoticeSettings, since: datetime | None) -> Notices:
     """What `user`, a reviewer, is to be told now; new is what came after `since` (None: nothing is).
 
-    Four short queries at most, whatever the length of the queue.
+    Six short queries at most, whatever the length of the queue.
     """
     pending = _pending(user)
     new = pending.filter(created_at__gt=since) if wanted.new_proposals and since else pending.none()
     count = count_capped(new) if since and wanted.new_proposals else Count(0)
     newest = list(new.order_by("-impact", "-pk")[:NAMED]) if count.value else []
+    given_up = pushes_given_up(user)
+    untold = count_capped(given_up) if wanted.tickets_not_told else Count(0)
     return Notices(
         since=since,
         new=count,
         newest=newest,
         waiting=list(_late(pending)[:NAMED]) if wanted.waiting_longest else [],
         forgotten=list(_forgotten(pending, user)[:NAMED]) if wanted.forgotten_claims else [],
+        untold=untold,
+        latest_untold=list(given_up[:NAMED]) if untold.value else [],
     )
 
 
@@ -79,13 +88,13 @@ def queue_visit(*, actor: User) -> tuple[NoticeSettings, datetime | None]:
 
 
 def notice_settings_update(*, actor: User, **chosen: Any) -> NoticeSettings:
-    """Write a reviewer's choice: `email_digest` (off, daily, weekly) and the three kinds.
+    """Write a reviewer's choice: `email_digest` (off, daily, weekly) and the four kinds.
 
     Raises NotAllowed for who decides nothing anywhere, InvalidInput for an unknown name or value.
     """
     if not actor.has_perm(DECIDE):
         raise NotAllowed("notices are for those who decide proposals")
-    known = {"email_digest", "new_proposals", "waiting_longest", "forgotten_claims"}
+    known = {"email_digest", "new_proposals", "waiting_longest", "forgotten_claims", "tickets_not_told"}
     if unknown := sorted(set(chosen) - known):
         raise InvalidInput(f"there is no such setting: {', '.join(unknown)}")
     frequency = chosen.get("email_digest", NoticeSettings.Frequency.OFF)

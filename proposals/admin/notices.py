@@ -17,7 +17,7 @@ from proposals.notices import DECIDE, Notices, notice_settings, notice_settings_
 class NoticesForm(forms.ModelForm):
     class Meta:
         model = NoticeSettings
-        fields = ["new_proposals", "waiting_longest", "forgotten_claims", "email_digest"]
+        fields = ["new_proposals", "waiting_longest", "forgotten_claims", "tickets_not_told", "email_digest"]
         widgets = {"email_digest": forms.RadioSelect}
 
 
@@ -53,7 +53,7 @@ def notices_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
             messages.success(request, "Saved.")
             return HttpResponseRedirect(reverse("admin:proposals_flowproposal_notices"))
     shown = notice_settings(user)
-    everything = NoticeSettings(user=user, new_proposals=True, waiting_longest=True, forgotten_claims=True)
+    everything = NoticeSettings(user=user)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": "Notices",

@@ -101,6 +101,7 @@ class NoticeSettings(models.Model):
     new_proposals = models.BooleanField(default=True, verbose_name="new since my last visit")
     waiting_longest = models.BooleanField(default=True, verbose_name="waiting too long")
     forgotten_claims = models.BooleanField(default=True, verbose_name="claimed by me and forgotten")
+    tickets_not_told = models.BooleanField(default=True, verbose_name="tickets that could not be told")
     # The last look at the queue, and the end of the visit before: what came after that is new.
     queue_looked_at = models.DateTimeField(null=True, blank=True, editable=False)
     queue_seen_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -66,7 +66,8 @@ class Result:
 
 
 def push_deliver(*, push_id: int, now: datetime | None = None) -> str | None:
-    """Try a push that is due; gives its state after that, or None where it is not due or another worker has it.
+    """Try a push that is due; gives its state after that, or None where it is not due, another worker has it, or its
+    connection has as many as it may have at once.
 
     `now` None is the database's time, the same for all workers. Safe to run twice, and at once.
     """
@@ -101,6 +102,9 @@ def _claim(push_id: int, now: datetime, clock: float) -> Claim | None:
         if not taken:
             return None
         push = PsaPush.objects.select_related("connection", "session").get(pk=push_id)
+        if _is_busy(push, now):
+            transaction.set_rollback(True)
+            return None
         unfinished = push.attempts.filter(outcome=Outcome.RUNNING)
         if unfinished.update(outcome=Outcome.UNKNOWN, finished_at=now, error="its worker was stopped"):
             push.state = State.UNKNOWN
@@ -110,6 +114,17 @@ def _claim(push_id: int, now: datetime, clock: float) -> Claim | None:
         )
     may_send = push.attempt_count <= push.attempts_allowed
     return Claim(push, attempt, look=push.state == State.UNKNOWN, may_send=may_send, now=now, clock=clock)
+
+
+def _is_busy(push: PsaPush, now: datetime) -> bool:
+    """Whether the connection has all the workers that it may have at once; a dead worker counts until its claim ends.
+
+    Call with the push claimed. The connection's row is locked until that is committed, so that the next one counts it,
+    too; it comes after the push's own row, as in `_finish`: two locks are always taken in one order.
+    """
+    PsaConnection.objects.select_for_update(no_key=True).only("pk").get(pk=push.connection_id)
+    others = PsaPush.objects.filter(connection=push.connection_id, claimed_until__gt=now).exclude(pk=push.pk)
+    return others.count() >= settings.PSA_MAX_PARALLEL
 
 
 def _attempt(claim: Claim) -> Result:

@@ -187,6 +187,8 @@ class PsaPush(TenantModel):
         indexes = [
             # What beat looks for every half minute: small, whatever the table has grown to.
             models.Index(fields=["next_attempt_at"], name="psa_push_due", condition=Q(next_attempt_at__isnull=False)),
+            # How many workers a connection has now.
+            models.Index(fields=["connection"], name="psa_push_claimed", condition=Q(claimed_until__isnull=False)),
             models.Index(fields=["account", "-created_at", "-id"], name="psa_push_recent"),
             models.Index(fields=["account", "state", "-created_at"], name="psa_push_by_state"),
         ]

@@ -1,10 +1,12 @@
 """What is read of the ticketing side."""
 
+import random
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from sessions.models import AISession, PsaConnection, PsaPush
 
@@ -20,6 +22,8 @@ SYSTEMS = {
     "autotaskpsa": Kind.AUTOTASK,
 }
 AT_ONCE = 200
+CHOSEN_FROM = 20
+GIVEN_UP_TOLD = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,26 @@ def connection_of(session: AISession) -> PsaConnection | None:
 def connections_for(actor: Any) -> QuerySet[PsaConnection]:
     """Where `actor` may look tickets up: for a choice of systems. Holds no credentials."""
     return PsaConnection.objects.for_user(actor, "use").filter(is_active=True).defer("credentials")
+
+
+def pushes_given_up(user: Any) -> QuerySet[PsaPush]:
+    """What nobody tries any more and `user` may queue again, given up within GIVEN_UP_TOLD; the latest first.
+
+    After that somebody has seen it, or it does not matter: a ticket that was deleted takes no note, ever.
+    """
+    rows = PsaPush.objects.for_user(user, "requeue").requeueable()
+    rows = rows.filter(settled_at__gte=timezone.now() - GIVEN_UP_TOLD).select_related("connection")
+    return rows.defer("connection__credentials", "payload").order_by("-settled_at", "-pk")
+
+
+def next_push(after_id: int, now: datetime) -> int | None:
+    """A push that may be tried now that this one of its connection was; None where none waits.
+
+    One of the oldest, by chance: workers that end together do not all go for the same.
+    """
+    waiting = PsaPush.objects.due(now).filter(connection__pushes=after_id)
+    oldest = list(waiting.order_by("next_attempt_at", "pk").values_list("pk", flat=True)[:CHOSEN_FROM])
+    return random.choice(oldest) if oldest else None  # noqa: S311
 
 
 def due_pushes(now: datetime) -> list[int]:

@@ -1,14 +1,14 @@
 """What writes pushes, other than their delivery."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
 from flowpilot.common.audit import audit_record
@@ -20,6 +20,7 @@ State, Kind = PsaPush.State, PsaPush.Kind
 # A task that comes later than this has been overtaken by beat's.
 TASK_EXPIRES_S = 60
 LONGEST_ENTRY = timedelta(hours=24)
+CLEANED_AT_ONCE = 5_000
 
 
 def session_pushes_create(
@@ -125,6 +126,20 @@ def pushes_requeue(*, actor: Any, push_ids: Sequence[int]) -> int:
     for push in pushes:
         _requeue(actor, push)
     return len(pushes)
+
+
+def attempts_clean(*, now: datetime) -> int:
+    """Remove the attempts that began longer than PSA_KEEP_ATTEMPTS before `now`; gives how many.
+
+    The last attempt of a push stays: it says what became of it, and whether it must be looked for. How many there were
+    the push says itself. A part at a time, so that nobody waits for its locks.
+    """
+    later = PsaAttempt.objects.filter(push=OuterRef("push"), number__gt=OuterRef("number"))
+    old = PsaAttempt.objects.filter(Exists(later), started_at__lt=now - settings.PSA_KEEP_ATTEMPTS).order_by("pk")
+    removed = 0
+    while ids := list(old.values_list("pk", flat=True)[:CLEANED_AT_ONCE]):
+        removed += PsaAttempt.objects.filter(pk__in=ids).delete()[0]
+    return removed
 
 
 def _requeue(actor: Any, push: PsaPush) -> None:

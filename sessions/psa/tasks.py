@@ -3,14 +3,21 @@
 from celery import shared_task
 
 from sessions.psa.delivery import database_now, push_deliver
-from sessions.psa.selectors import due_pushes
-from sessions.psa.services import push_start
+from sessions.psa.selectors import due_pushes, next_push
+from sessions.psa.services import attempts_clean, push_start
 
 
 @shared_task
 def deliver_push(push_id: int) -> str | None:
-    """Try one push, if it is still due; gives its state after that."""
-    return push_deliver(push_id=push_id)
+    """Try one push, if it is still due; gives its state after that.
+
+    Then the next of its connection has its turn: a task that came while the connection was busy has ended in vain.
+    """
+    state = push_deliver(push_id=push_id)
+    following = next_push(push_id, database_now()) if state is not None else None
+    if following is not None:
+        push_start(following)
+    return state
 
 
 @shared_task
@@ -23,3 +30,9 @@ def deliver_due_pushes() -> int:
     for push_id in due:
         push_start(push_id)
     return len(due)
+
+
+@shared_task
+def clean_attempts() -> int:
+    """Every day: remove attempts that are too old; gives how many."""
+    return attempts_clean(now=database_now())

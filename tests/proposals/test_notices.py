@@ -14,13 +14,17 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
+from flowpilot.accounts.models import Team
+from flowpilot.accounts.roles import Role
 from flowpilot.common.errors import InvalidInput, NotAllowed
 from proposals.digests import digest_send, digests_due, last_time
 from proposals.models import FlowProposal, NoticeSettings
 from proposals.notices import VISIT, notice_settings_update, notices_of, queue_visit
 from proposals.tasks import send_digest, send_digests
+from sessions.models import AISession, PsaPush
+from sessions.psa.services import pushes_requeue
 from tests.conftest import Cast
-from tests.factories import make_proposal
+from tests.factories import make_member, make_proposal, make_push, make_session
 
 pytestmark = pytest.mark.django_db
 QUEUE, NOTICES = "admin:proposals_flowproposal_changelist", "admin:proposals_flowproposal_notices"
@@ -34,6 +38,15 @@ def aged(proposal: FlowProposal, **age: int) -> FlowProposal:
 def forgotten(cast: Cast, **fields: Any) -> FlowProposal:
     ran_out = timezone.now() - timedelta(hours=1)
     return make_proposal(cast.account, claimed_by=cast.alice, claimed_until=ran_out, **fields)
+
+
+def at_rest() -> dict[str, Any]:
+    return {"next_attempt_at": None, "settled_at": timezone.now()}
+
+
+def given_up(cast: Cast, session: AISession | None = None, **fields: Any) -> PsaPush:
+    """A push that nobody tries any more, exhausted unless `fields` say otherwise."""
+    return make_push(session or make_session(cast.account), **{"state": "exhausted", **at_rest(), **fields})
 
 
 class TestVisit:
@@ -62,8 +75,62 @@ class TestVisit:
     def test_what_one_does_not_want_is_not_told(self, cast: Cast) -> None:
         aged(forgotten(cast), days=9)
         make_proposal(cast.account)
-        quiet = NoticeSettings(user=cast.alice, new_proposals=False, waiting_longest=False, forgotten_claims=False)
+        given_up(cast)
+        quiet = NoticeSettings(
+            user=cast.alice,
+            new_proposals=False,
+            waiting_longest=False,
+            forgotten_claims=False,
+            tickets_not_told=False,
+        )
         assert not notices_of(cast.alice, quiet, timezone.now() - timedelta(days=1))
+
+
+class TestTickets:
+    """An owner or a team admin is told what a ticketing system could not be told."""
+
+    def test_what_was_given_up_is_told_to_who_may_try_it_again(self, cast: Cast) -> None:
+        exhausted, unclear = given_up(cast), given_up(cast, state="unknown")
+        make_push(exhausted.session)
+        make_push(exhausted.session, state="unknown")  # it is still looked for
+        make_push(exhausted.session, state="succeeded", attempt_count=1, **at_rest())
+        foreign = given_up(cast, make_session(cast.other_account))
+        for user, untold in ((cast.alice, [unclear, exhausted]), (cast.olivia, [unclear, exhausted]), (cast.bob, [])):
+            told = notices_of(user, NoticeSettings(user=user), None)
+            assert (told.latest_untold, told.untold.value, bool(told)) == (untold, len(untold), bool(untold))
+        assert notices_of(cast.mallory, NoticeSettings(user=cast.mallory), None).latest_untold == [foreign]
+
+    def test_a_team_admin_is_told_of_the_own_team(self, cast: Cast) -> None:
+        team = Team.objects.create(account=cast.account, name="Field")
+        admin = make_member(cast.account, Role.TEAM_ADMIN, team=team)
+        given_up(cast)
+        own = given_up(cast, make_session(cast.account, team="Field"))
+        assert notices_of(admin, NoticeSettings(user=admin), None).latest_untold == [own]
+
+    def test_it_ends_when_somebody_tries_again_or_after_two_weeks(self, cast: Cast) -> None:
+        again = given_up(cast)
+        given_up(cast, settled_at=timezone.now() - timedelta(days=15))
+        assert notices_of(cast.alice, NoticeSettings(user=cast.alice), None).latest_untold == [again]
+        pushes_requeue(actor=cast.alice, push_ids=[again.pk])
+        assert not notices_of(cast.alice, NoticeSettings(user=cast.alice), None)
+
+    def test_the_queue_and_the_page_say_which_and_lead_there(self, cast: Cast, login: Any) -> None:
+        push = given_up(cast)
+        link = reverse("admin:ai_sessions_psapush_change", args=[push.pk])
+        for page in (QUEUE, NOTICES):
+            text = login(cast.alice).get(reverse(page)).content.decode()
+            assert f'<a href="{link}">Note for ticket 48213</a>' in text
+            assert "ConnectWise Manage" in text
+        assert link not in login(cast.carol).get(reverse(QUEUE)).content.decode()
+
+    def test_the_digest_tells_it_too(self, cast: Cast, inbox: "Inbox") -> None:
+        wanted, push = wants(cast), given_up(cast)
+        assert digest_send(settings_id=wanted.pk, now=timezone.now())
+        [message] = inbox.messages
+        assert message["Subject"] == "FlowPilot review queue: tickets could not be told"
+        body = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+        assert "Note for ticket 48213 in ConnectWise Manage, exhausted" in body
+        assert f"/psapush/{push.pk}/change/" in body
 
 
 class TestPages:
@@ -91,6 +158,7 @@ class TestPages:
         wanted = NoticeSettings.objects.get(user=cast.alice)
         kept = (wanted.email_digest, wanted.new_proposals, wanted.waiting_longest, wanted.forgotten_claims)
         assert kept == ("weekly", True, False, False)
+        assert not wanted.tickets_not_told
         assert browser.post(reverse(NOTICES), {"email_digest": "hourly"}).context["form"].errors["email_digest"]
 
     def test_the_page_lists_all_three(self, cast: Cast, login: Any) -> None:

@@ -122,7 +122,7 @@ def deliver_everything(start: datetime) -> None:
 
 
 def storm(cast: Cast, psa: FakePsa, settings: Any, count: int) -> Weather:
-    settings.PSA_TIMEOUT, psa.stall_s = 3.0, 4.0
+    settings.PSA_TIMEOUT, settings.PSA_MAX_PARALLEL, psa.stall_s = 3.0, WORKERS, 4.0
     weather = Weather(psa)
     psa.plan = weather
     make_pushes(cast, psa, count)
