@@ -54,7 +54,7 @@ LISTS = {
     "/admin/ai_sessions/scripttemplate/": 7,
     "/admin/ai_sessions/generatedscript/": 6,
     "/admin/flows/flow/": 9,
-    "/admin/proposals/flowproposal/": 15,
+    "/admin/proposals/flowproposal/": 16,
     "/admin/proposals/sessionanalysis/": 6,
     "/admin/accounts/membership/": 7,
     "/admin/accounts/user/": 6,
