@@ -8,7 +8,7 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-from flowpilot.common.statistics import Rate
+from flowpilot.common.statistics import Difference, Rate
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -53,3 +53,12 @@ def rate_columns(label: str) -> list[str]:
 def rate_values(rate: Rate) -> list[Any]:
     low, high = rate.interval or (None, None)
     return [rate.share, rate.count, rate.n, low, high]
+
+
+def difference_columns(label: str) -> list[str]:
+    """The columns that a difference of rates takes; `difference_values` gives its values."""
+    return [label, f"{label}: low", f"{label}: high"]
+
+
+def difference_values(difference: Difference | None) -> list[Any]:
+    return [difference.share, difference.low, difference.high] if difference else [None, None, None]

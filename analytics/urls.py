@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from analytics.pages.coverage import coverage_page
 from analytics.pages.overview import overview
 from analytics.rows.views import rows
 
 app_name = "analytics"
 urlpatterns = [
     path("analytics/", overview, name="overview"),
+    path("analytics/coverage/", coverage_page, name="coverage"),
     path("analytics/rows/<slug:source>/<slug:fact>/", rows, name="rows"),
 ]

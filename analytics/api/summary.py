@@ -18,6 +18,7 @@ from analytics.api.base import (
 )
 from analytics.facts import FACTS, RATES
 from analytics.metrics import sessions
+from analytics.metrics.coverage import coverage
 from analytics.metrics.proposals import proposals_by_status
 from analytics.scope import Scope
 from flowpilot.common.api import ErrorSerializer
@@ -140,6 +141,7 @@ class TiersView(MetricsView):
 
 class CoverageRowSerializer(serializers.Serializer):
     domain = serializers.CharField(help_text="Empty: the sessions without a domain.")
+    published_flows = serializers.IntegerField(help_text="As they stand now, without a period.")
     sessions_ended = serializers.IntegerField()
     sessions_without_flow = serializers.IntegerField()
     resolution_rate = RateSerializer()
@@ -154,7 +156,7 @@ class CoverageSerializer(serializers.Serializer):
 
 
 class CoverageView(MetricsView):
-    """Knowledge coverage of each domain that has sessions, most sessions first."""
+    """Knowledge coverage of each domain that has ended sessions or published flows, most sessions first."""
 
     serializer_class = CoverageSerializer
 
@@ -167,13 +169,14 @@ class CoverageView(MetricsView):
             "domains": [
                 {
                     "domain": row.domain,
-                    "sessions_ended": row.counts["ended"],
-                    "sessions_without_flow": row.counts["unlinked"],
-                    "resolution_rate": rate(row.rate("resolution")),
-                    "escalation_rate": rate(row.rate("escalation")),
-                    "guided_rate": rate(row.guided),
-                    "time_to_resolve": durations(row.durations),
+                    "published_flows": row.flows,
+                    "sessions_ended": row.sessions.counts["ended"],
+                    "sessions_without_flow": row.without_flow.count,
+                    "resolution_rate": rate(row.sessions.rate("resolution")),
+                    "escalation_rate": rate(row.sessions.rate("escalation")),
+                    "guided_rate": rate(row.sessions.guided),
+                    "time_to_resolve": durations(row.sessions.durations),
                 }
-                for row in sessions.by_domain(scope)
+                for row in coverage(scope)
             ]
         }

@@ -19,7 +19,7 @@ from analytics.scope import Scope, ScopeForm
 from flowpilot.common.errors import InvalidInput
 
 # Label and URL name of each dashboard, in the order of the bar.
-PAGES = (("Overview", "analytics:overview"),)
+PAGES = (("Overview", "analytics:overview"), ("Coverage", "analytics:coverage"))
 
 AnyResponse = HttpResponse | StreamingHttpResponse
 

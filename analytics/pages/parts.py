@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from analytics.csvfile import rate_columns, rate_values
+from analytics.csvfile import difference_columns, difference_values, rate_columns, rate_values
 from flowpilot.common.statistics import Rate
 
 Chart = Literal["", "bars", "stacked", "lines"]
+Heat = Literal["", "strong", "fair", "weak", "poor"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Cell:
     value: Any
     url: str = ""
     badge: str = ""
+    # Of a heatmap: how good the value is, in words of the block's legend; "" is not coloured.
+    heat: Heat = ""
 
     @property
     def counted(self) -> int | None:
@@ -56,6 +59,7 @@ class Column:
     label: str
     colour: str = ""
     is_rate: bool = False
+    is_difference: bool = False
     is_number: bool = True
 
 
@@ -72,20 +76,28 @@ class Block:
     empty: str = "Nothing in this period."
     is_wide: bool = False
     links: Sequence[tuple[str, str]] = field(default=())
+    # Of a heatmap: what each colour stands for.
+    legend: Sequence[tuple[Heat, str]] = ()
 
     def csv_header(self) -> list[str]:
         return [name for column in self.columns for name in _names(column)]
 
     def csv_lines(self) -> Iterator[list[Any]]:
         for row in self.rows:
-            yield [value for cell in row for value in _values(cell.value)]
+            yield [
+                value for column, cell in zip(self.columns, row, strict=True) for value in _values(column, cell.value)
+            ]
 
 
 def _names(column: Column) -> list[str]:
+    if column.is_difference:
+        return difference_columns(column.label)
     return rate_columns(column.label) if column.is_rate else [column.label]
 
 
-def _values(value: Any) -> list[Any]:
+def _values(column: Column, value: Any) -> list[Any]:
+    if column.is_difference:
+        return difference_values(value)
     return rate_values(value) if isinstance(value, Rate) else [value]
 
 

@@ -9,8 +9,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from analytics.pages.parts import Card
-from flowpilot.common.statistics import Rate
+from flowpilot.common.statistics import Difference, Rate
 from flowpilot.common.templatetags.flowpilot import Change, change_of, percent, percent_interval, span
+from proposals.templatetags.flow_health import points
 
 register = template.Library()
 
@@ -24,6 +25,8 @@ def figure(value: Any) -> str | SafeString:
         return "–"
     if isinstance(value, Rate):
         return percent(value.share, 1) if value.is_enough else TOO_LITTLE
+    if isinstance(value, Difference):
+        return points(value)
     if isinstance(value, timedelta):
         return span(value)
     if isinstance(value, datetime):

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from analytics.api.base import durations
 from analytics.facts import RATES
 from analytics.metrics import sessions
+from analytics.metrics.coverage import coverage
 from analytics.metrics.proposals import proposals_by_status
 from analytics.scope import Scope
 from flowpilot.common.statistics import Rate
@@ -44,8 +46,21 @@ def test_series_and_tiers_and_coverage(cast: Cast, api: Any) -> None:
     assert series["points"] == [{"first": str(day.first), "counts": day.counts} for day in days] != []
     tiers = client.get(f"{METRICS}tiers/").json()
     assert sum(sum(week["counts"].values()) for week in tiers["weeks"]) == sessions.summary(scope).ended
-    coverage = client.get(f"{METRICS}coverage/").json()
-    assert [row["domain"] for row in coverage["domains"]] == [row.domain for row in sessions.by_domain(scope)]
+    found = client.get(f"{METRICS}coverage/").json()
+    assert found["domains"] == [
+        {
+            "domain": row.domain,
+            "published_flows": row.flows,
+            "sessions_ended": row.sessions.counts["ended"],
+            "sessions_without_flow": row.sessions.counts["unlinked"],
+            "resolution_rate": told(row.sessions.rate("resolution")),
+            "escalation_rate": told(row.sessions.rate("escalation")),
+            "guided_rate": told(row.sessions.guided),
+            "time_to_resolve": durations(row.sessions.durations),
+        }
+        for row in coverage(scope)
+    ]
+    assert {row["published_flows"] for row in found["domains"]} == {0, 1}
 
 
 def test_nothing_is_null_and_not_zero(cast: Cast, api: Any) -> None:

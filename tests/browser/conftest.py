@@ -223,6 +223,7 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "connection": f"/admin/ai_sessions/psaconnection/{push.connection_id}/change/",
         "new connection": "/admin/ai_sessions/psaconnection/add/",
         "overview": "/admin/analytics/",
+        "coverage": "/admin/analytics/coverage/",
         "rows": "/admin/analytics/rows/sessions/ended/",
         "teams": "/admin/accounts/team/",
         "new member": "/admin/accounts/membership/add/",

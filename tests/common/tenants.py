@@ -99,7 +99,7 @@ SCRIPTS: dict[str, tuple[set[str], str | None]] = {
     "scripts:form": (EVERYONE - {"carol", "sam"}, "ai_sessions_scripttemplate"),
     "scripts:generated": (EVERYONE, "ai_sessions_generatedscript"),
 }
-DASHBOARDS = {"analytics:overview": READERS}
+DASHBOARDS = {"analytics:overview": READERS, "analytics:coverage": READERS}
 # The rows behind a figure: who may open each kind, and a fact of it.
 FIGURES = {"sessions": (READERS, "ended")}
 # Who may work sessions, and the technician's pages of one.
