@@ -30,9 +30,9 @@ def figure(value: Any) -> str | SafeString:
     if isinstance(value, timedelta):
         return span(value)
     if isinstance(value, datetime):
-        return formats.date_format(timezone.localtime(value), "j M Y, H:i")
+        return _whole(formats.date_format(timezone.localtime(value), "j M Y, H:i"))
     if isinstance(value, date):
-        return formats.date_format(value, "j M Y")
+        return _whole(formats.date_format(value, "j M Y"))
     if isinstance(value, float):
         return f"{value:,.1f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
@@ -80,3 +80,8 @@ def change(card: Card) -> Change | None:
 def at(items: Any, index: int) -> Any:
     """The item at a place of a sequence."""
     return items[index]
+
+
+def _whole(text: str) -> str:
+    """A date on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")

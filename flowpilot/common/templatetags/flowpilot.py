@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from flowpilot.common.statistics import Rate
+from flowpilot.common.statistics import Rate, difference_of
 
 register = template.Library()
 
@@ -117,18 +117,20 @@ class Change:
 def change_of(now: Any, before: Any, better: str) -> Change | None:
     """How a figure (a count, a Rate, a length of time or a number) moved; None where one of the two says too little.
 
-    `better` is which way is good: "up", "down" or "".
+    `better` is which way is good: "up", "down" or "". Only a rate whose move is more than chance is called better or
+    worse; the other figures carry nothing to tell chance by.
     """
     if now is None or before is None:
         return None
-    better_when_up = {"up": True, "down": False}.get(better)
     if isinstance(now, Rate):
-        if not (now.is_enough and before.is_enough):
+        difference = difference_of(now, before) if now.is_enough and before.is_enough else None
+        if difference is None:
             return None
-        return _change((now.count / now.n - before.count / before.n) * 100, " point", better_when_up)
+        better_when_up = {"up": True, "down": False}.get(better) if difference.is_clear else None
+        return _change(difference.share * 100, " point", better_when_up)
     if isinstance(now, timedelta):
-        return _change((now - before).total_seconds() / 60, " min", better_when_up)
-    return _change((now - before) / before * 100, "\N{NO-BREAK SPACE}%", better_when_up) if before else None
+        return _change((now - before).total_seconds() / 60, " min", None)
+    return _change((now - before) / before * 100, "\N{NO-BREAK SPACE}%", None) if before else None
 
 
 def _change(difference: float, unit: str, better_when_up: bool | None) -> Change:
