@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.routers import SimpleRouter
 
 import flowpilot.openapi  # noqa: F401  # tells the schema of API keys
+from analytics.gaps.api import KnowledgeGapViewSet
 from flowpilot.flows.api import DefinitionSchemaView, FlowViewSet
 from proposals.api import FlowProposalViewSet
 from sessions.api import SessionViewSet
@@ -14,6 +15,7 @@ router = SimpleRouter()
 router.register("sessions", SessionViewSet, basename="session")
 router.register("proposals", FlowProposalViewSet, basename="proposal")
 router.register("flows", FlowViewSet, basename="flow")
+router.register("gaps", KnowledgeGapViewSet, basename="gap")
 
 app_name = "api"
 urlpatterns = [

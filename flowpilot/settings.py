@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
         "SessionStatus": "sessions.models.AISession.Status",
         "ProposalStatus": "proposals.models.FlowProposal.Status",
         "FlowStatus": "flowpilot.flows.models.Flow.Status",
+        "GapState": "analytics.models.KnowledgeGap.State",
+        "GapKind": "analytics.models.KnowledgeGap.Kind",
     },
 }
 

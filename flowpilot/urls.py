@@ -12,6 +12,7 @@ handler500 = "flowpilot.common.errorpages.server_error"
 
 urlpatterns = [
     path("", home, name="home"),
+    path("admin/analytics/gaps/", include("analytics.gaps.urls")),
     path("admin/", include("analytics.urls")),
     path("admin/", admin.site.urls),
     path("work/", include("sessions.web.urls")),

@@ -1,6 +1,6 @@
 """Browse sessions, and read one as a conversation."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -45,9 +45,14 @@ class AISessionAdmin(ReadOnlyAdmin):
     list_filter = [
         "account", "status", TierFilter, "problem_domain", "team", "client", "flow", "started_at",
     ]  # fmt: skip
+    # Filters that the rooms above put in.
+    more_filters: ClassVar[list[Any]] = []
     list_select_related = ["client", "technician", "account"]
     search_fields = ["external_id", "title", "problem_summary", "psa_ticket_id"]
     change_form_template = "sessions/session.html"
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [*self.more_filters, *super().get_list_filter(request)]
 
     @admin.display(description="Session", ordering="external_id")
     def summary(self, obj: AISession) -> SafeString:

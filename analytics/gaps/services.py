@@ -9,16 +9,20 @@ from django.utils import timezone
 from analytics.gaps.judge import Measured, Window
 from analytics.gaps.lifecycle import severity_of
 from analytics.gaps.models import KnowledgeGap
+from analytics.gaps.selectors import has_proposal
 from analytics.gaps.statistics import shrunken
 from analytics.gaps.subjects import Subjects, since_words
 from flowpilot.accounts.models import User
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from proposals.services import sessions_requeue
 
 Kind, State = KnowledgeGap.Kind, KnowledgeGap.State
 
 CHANGE = "analytics.change_knowledgegap"
 MOST_TEXT = 10_000
+# The newest sessions that a proposal is started from.
+MOST_PROPOSED = 2_000
 # What a person may make of a gap. Closing is not among it: a gap closes when the measured rate recovers.
 MOVES: dict[str, tuple[str, ...]] = {
     State.OPEN: (State.ACKNOWLEDGED, State.WORKING, State.ACCEPTED),
@@ -165,7 +169,8 @@ def _fill(gap: KnowledgeGap, measured: Measured, window: Window, subjects: Subje
     if subjects.stands(measured.place):
         words = since_words(measured.cut.day, measured.cut.version) if measured.cut else ""
         gap.title = subjects.title(measured.kind, measured.place, words)[:400]
-    gap.problem_domain = detail.domain
+    # A client's sessions are of all domains.
+    gap.problem_domain = "" if measured.place.client_id else detail.domain
     gap.severity = severity_of(excess, measured.all_bad).value if measured.all_bad else gap.severity
     gap.impact = drawn * rate.n
     gap.trend = [[week.isoformat(), count, n] for week, count, n in detail.trend]
@@ -230,3 +235,20 @@ def _told(gap: KnowledgeGap) -> dict[str, Any]:
 def _figures(gap: KnowledgeGap) -> dict[str, Any]:
     names = ("count", "n", "base_count", "base_n", "since_count", "since_n")
     return {"state": str(gap.state), **{name: gap.evidence.get(name) for name in names}}
+
+
+def gap_propose(*, actor: User, gap_id: int) -> int:
+    """Let analysis look at the gap's sessions again, so that their topic is mined into a proposal; gives how many.
+
+    Raises NotFound, NotAllowed, Conflict (a proposal waits already, or nothing can be mined).
+    """
+    gap = KnowledgeGap.objects.for_user(actor).light().filter(pk=gap_id).first()
+    if gap is None:
+        raise NotFound("there is no such gap")
+    if has_proposal(gap):
+        raise Conflict("a proposal for these sessions waits for review already")
+    newest = list(gap.sessions().order_by("-ended_at").values_list("pk", flat=True)[:MOST_PROPOSED])
+    count = sessions_requeue(actor=actor, session_ids=newest)
+    if not count:
+        raise Conflict("none of these sessions can be analysed again")
+    return count

@@ -74,7 +74,7 @@ def test_abandoned_and_reopened_sessions_ended_badly_too(cast: Cast) -> None:
     abandoned = make_ended(
         cast.account, outcomes(8, 10, "abandoned"), version=version, steps=at_first("Nothing"), days_ago=30
     )
-    ticket = {"psa_system": "halopsa", "psa_ticket_id": "77"}
+    ticket: Any = {"psa_system": "halopsa", "psa_ticket_id": "77"}
     reopened = make_ended(cast.account, ["resolved"], version=version, steps=at_first("Nothing"), days_ago=20, **ticket)
     make_ended(cast.account, ["resolved"], days_ago=15, **ticket)
     late = make_ended(

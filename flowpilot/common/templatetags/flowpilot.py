@@ -22,6 +22,7 @@ PLACES = (
     ("Work", "work:home", "ai_sessions.add_aisession", "Work a session, guided by a flow or free-form"),
     ("Sessions", "admin:ai_sessions_aisession_changelist", "ai_sessions.view_aisession", "Find and read sessions"),
     ("Analytics", "analytics:overview", "analytics.view_metrics", "See what works and what does not"),
+    ("Gaps", "gaps:list", "analytics.view_knowledgegap", "See where the knowledge fails, and mend it"),
     ("Analysis", "admin:proposals_analysisrun_changelist", "proposals.view_analysisrun", "Watch analysis at work"),
     ("Set-up", "admin:index", "accounts.view_account", "Account, teams, members and keys"),
 )

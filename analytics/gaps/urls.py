@@ -1,0 +1,12 @@
+"""Pages of gaps, inside the admin site."""
+
+from django.urls import path
+
+from analytics.gaps.views import gap, gaps, propose
+
+app_name = "gaps"
+urlpatterns = [
+    path("", gaps, name="list"),
+    path("<int:pk>/", gap, name="detail"),
+    path("<int:pk>/propose/", propose, name="propose"),
+]
