@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,26 +17,30 @@ from flowpilot.common.errors import InvalidInput
 
 
 class GapEvidenceSerializer(serializers.Serializer):
-    """Plain numbers; `share`, `low`, `high`, `base` are 0..1."""
+    """Plain numbers; `share`, `low`, `high`, `base` are 0..1. What was never measured is 0 or null."""
 
-    count = serializers.IntegerField(help_text="Bad sessions, of `n`.")
-    n = serializers.IntegerField()
-    share = serializers.FloatField()
-    low = serializers.FloatField(allow_null=True, help_text="Lower end of the 95 % Wilson interval.")
-    high = serializers.FloatField(allow_null=True)
-    base_count = serializers.IntegerField()
-    base_n = serializers.IntegerField()
-    base = serializers.FloatField(allow_null=True)
-    shrunken = serializers.FloatField(help_text="The share drawn to the base; times `n` it is `impact`.")
-    p = serializers.FloatField(allow_null=True, help_text="One-sided exact test, mid-p; none for a missing flow.")
-    since_count = serializers.IntegerField(help_text="Since `measured_from`.")
-    since_n = serializers.IntegerField()
+    count = serializers.IntegerField(default=0, help_text="Bad sessions, of `n`.")
+    n = serializers.IntegerField(default=0)
+    share = serializers.FloatField(default=None, allow_null=True)
+    low = serializers.FloatField(default=None, allow_null=True, help_text="Lower end of the 95 % Wilson interval.")
+    high = serializers.FloatField(default=None, allow_null=True)
+    base_count = serializers.IntegerField(default=0)
+    base_n = serializers.IntegerField(default=0)
+    base = serializers.FloatField(default=None, allow_null=True)
+    shrunken = serializers.FloatField(
+        default=None, allow_null=True, help_text="The share drawn to the base; times `n` it is `impact`."
+    )
+    p = serializers.FloatField(
+        default=None, allow_null=True, help_text="One-sided exact test, mid-p; null for a missing flow."
+    )
+    since_count = serializers.IntegerField(default=0, help_text="Since `measured_from`.")
+    since_n = serializers.IntegerField(default=0)
 
 
 class GapWeekSerializer(serializers.Serializer):
-    week = serializers.DateField(source="0", help_text="Its Monday.")
-    count = serializers.IntegerField(source="1")
-    n = serializers.IntegerField(source="2")
+    week = serializers.DateField(help_text="Its Monday.")
+    count = serializers.IntegerField(help_text="Bad sessions, of `n`.")
+    n = serializers.IntegerField()
 
 
 class KnowledgeGapListSerializer(serializers.ModelSerializer):
@@ -57,11 +61,15 @@ class KnowledgeGapListSerializer(serializers.ModelSerializer):
 
 class KnowledgeGapSerializer(KnowledgeGapListSerializer):
     why = serializers.SerializerMethodField(help_text="Why it is flagged, in words.")
-    trend = GapWeekSerializer(many=True)
+    trend: Any = serializers.SerializerMethodField(help_text="The sessions that `evidence` counts, by week.")
     session_ids: Any = serializers.SerializerMethodField(help_text="The sessions that `evidence` counts.")
 
     class Meta(KnowledgeGapListSerializer.Meta):
         fields = [*KnowledgeGapListSerializer.Meta.fields, "why", "trend", "session_ids"]
+
+    @extend_schema_field(GapWeekSerializer(many=True))
+    def get_trend(self, gap: KnowledgeGap) -> list[dict[str, Any]]:
+        return [{"week": week, "count": count, "n": n} for week, count, n in gap.trend]
 
     def get_why(self, gap: KnowledgeGap) -> list[str]:
         return why(gap)

@@ -27,9 +27,9 @@ def test_the_bar_holds_what_the_role_needs(open_page: OpenPage, cast: Cast) -> N
         for user in (cast.alice, cast.bob, cast.carol)
     }
     assert seen == {
-        "Alice": ["Review", "Flows", "Work", "Sessions", "Analytics", "Analysis", "Set-up"],
+        "Alice": ["Review", "Flows", "Work", "Sessions", "Analytics", "Gaps", "Analysis", "Set-up"],
         "Bob": ["Flows", "Work", "Sessions", "Set-up"],
-        "Carol": ["Review", "Flows", "Sessions", "Analytics", "Analysis", "Set-up"],
+        "Carol": ["Review", "Flows", "Sessions", "Analytics", "Gaps", "Analysis", "Set-up"],
     }
 
 

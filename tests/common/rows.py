@@ -147,7 +147,7 @@ def limited_member(account: Account, role: str, team: Team, email: str) -> User:
 
 
 def other_team_rows(account: Account, word: str, member: User) -> FlowProposal:
-    """A session, its analysis and push, a proposal and its audit event of another team of `account`, with `word`."""
+    """A session, its analysis and push, a proposal, gaps and an event of another team of `account`, with `word`."""
     team = Team.objects.create(account=account, name=f"{word} team")
     session = make_session(account, team=team.name, title=word, problem_summary=word, resolution_summary=word)
     proposal = make_proposal(account, sessions=0, team=team, title=word, description=word, source_session=session)
@@ -158,5 +158,7 @@ def other_team_rows(account: Account, word: str, member: User) -> FlowProposal:
     GeneratedScript.objects.create(
         account=account, team=team, template_version=template, session=session, text=word, node_id=word
     )
+    KnowledgeGap.objects.create(account=account, team=team, kind="dead_end", key=f"dead_end:{word}", title=word)
+    KnowledgeGap.objects.create(account=account, kind="dead_end", key=f"dead_end:of teams {word}", title=word)
     audit_record(actor=member, action="seen", target=proposal, reason=word)
     return proposal

@@ -102,6 +102,9 @@ SCRIPTS: dict[str, tuple[set[str], str | None]] = {
 DASHBOARDS = {"analytics:overview": READERS, "analytics:coverage": READERS}
 # The rows behind a figure: who may open each kind, and a fact of it.
 FIGURES = {"sessions": (READERS, "ended")}
+# Knowledge gaps: the list; who may open one, and what they then get (405 where only a POST is answered).
+GAPS = {"gaps:list": READERS}
+GAP = {"gaps:detail": (READERS, 200), "gaps:propose": (REVIEWERS, 405)}
 # Who may work sessions, and the technician's pages of one.
 WORKERS = EVERYONE - {"carol"}
 WORK = {"work:home": 200, "work:start": 405, "work:ticket": 405, "work:clients": 200}
@@ -119,6 +122,7 @@ API_OF_LIST = {
     "metrics-series": READERS,
     "metrics-tiers": READERS,
     "metrics-coverage": READERS,
+    "gap-list": READERS,
     "definition-schema": EVERYONE,
 }
 # (who may, the row, the answer to those who may: an empty decision is refused field by field)
@@ -128,6 +132,7 @@ API_OF_ROW = {
     "flow-versions": (EVERYONE, "flows_flow", 200),
     "flow-diff": (EVERYONE, "flows_flow", 200),
     "flow-export": (EVERYONE, "flows_flow", 200),
+    "gap-detail": (READERS, "analytics_knowledgegap", 200),
     "proposal-detail": (READERS, "proposals_flowproposal", 200),
     **{
         f"proposal-{decision}": (REVIEWERS, "proposals_flowproposal", 400)

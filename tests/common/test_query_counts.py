@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from analytics.models import KnowledgeGap
 from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
@@ -35,6 +36,10 @@ def add_rows(cast: Cast, start: int, stop: int) -> None:
         )  # fmt: skip
         SessionAnalysis.objects.create(account=account, session=session, state="failed", topic=topic)
         AnalysisRun.objects.create(account=account, lease_token=n)
+        KnowledgeGap.objects.create(
+            account=account, team=team, kind="missing_flow", key=f"missing_flow:{topic.pk}", title=f"Gap {n}",
+            topic=topic, owner=cast.bob, problem_domain=f"Domain {n}",
+        )  # fmt: skip
         PsaAttempt.objects.create(account=account, push=make_push(session), number=1, started_at=timezone.now())
         audit_record(actor=cast.alice, action="seen", target=session)
         script = make_template(account, title=f"Script {n}")
@@ -60,6 +65,8 @@ LISTS = {
     "/admin/accounts/user/": 6,
     "/admin/accounts/team/": 6,
     "/admin/common/auditevent/": 9,
+    "/admin/analytics/gaps/": 8,
+    "/api/v1/gaps/": 5,
     "/api/v1/sessions/": 5,
     "/api/v1/proposals/": 5,
     "/api/v1/flows/": 5,

@@ -19,9 +19,12 @@ from tests.common.tenants import (
     EVERYONE,
     FIGURES,
     FOREIGN,
+    GAP,
+    GAPS,
     HOME,
     OTHER_TEAM,
     READERS,
+    REVIEWERS,
     SCRIPTS,
     Walk,
     World,
@@ -40,6 +43,34 @@ def test_dashboards(world: World, login: Any, name: str) -> None:
             wanted = 200 if name == "root" else 400
             walk.get(f"{url}?{field}={world.foreign.pk(row)}", wanted if name in allowed else 403)
             walk.get(f"{url}?{field}={ABSENT}", 400 if name in allowed else 403)
+    assert walk.wrong == []
+
+
+@pytest.mark.parametrize("name", sorted(EVERYONE))
+def test_gaps(world: World, login: Any, api: Any, name: str) -> None:
+    walk = Walk(login(world.people[name]), name, [])
+    row = "analytics_knowledgegap"
+    for address, allowed in GAPS.items():
+        walk.get(reverse(address), 200 if name in allowed else 403)
+    for address, (allowed, answer) in GAP.items():
+        may = name in allowed
+        walk.get(reverse(address, args=[world.home.pk(row)]), answer if may or answer == 405 else 403)
+        if answer != 405:
+            walk.get(reverse(address, args=[world.foreign.pk(row)]), (200 if name == "root" else 404) if may else 403)
+            walk.get(reverse(address, args=[ABSENT]), 404 if may else 403)
+        for pk in (world.foreign.pk(row), ABSENT):
+            if name != "root":
+                sees = name in READERS
+                status = walk.client.post(reverse(address, args=[pk]), {"revision": 1, "state": "working"}).status_code
+                assert status == (404 if sees else 403), f"{address} {pk}: {status}"
+    patch = api(world.people[name]).patch
+    url = reverse("api:gap-detail", args=[world.foreign.pk(row)])
+    if name != "root":
+        assert patch(url, {"revision": 1, "notes": "mine"}).status_code == (404 if name in REVIEWERS else 403)
+        sessions = walk.get(f"{reverse('admin:ai_sessions_aisession_changelist')}?gap={world.foreign.pk(row)}", 200)
+        assert sessions.context["cl"].result_count == 0
+    own = patch(reverse("api:gap-detail", args=[world.home.pk(row)]), {"revision": 1, "notes": "mine"})
+    assert own.status_code == (200 if name in REVIEWERS else 403)
     assert walk.wrong == []
 
 
@@ -94,6 +125,7 @@ def test_api_lists_hold_own_rows_only(world: World, api: Any, name: str) -> None
         ("session", "ai_sessions_aisession"),
         ("flow", "flows_flow"),
         ("proposal", "proposals_flowproposal"),
+        ("gap", "analytics_knowledgegap"),
     ):
         if name not in API_OF_LIST[f"{page}-list"]:
             continue
@@ -141,7 +173,7 @@ def test_a_member_of_one_team_sees_that_team_only(world: World, login: Any, api:
     tess, alice = world.people["tess"], world.people["alice"]
     pages = [
         *(reverse(f"admin:{m}_changelist") for m, p in ADMIN.items() if "tess" in p.see),
-        *(reverse(name) for name in DASHBOARDS),
+        *(reverse(name) for name in (*DASHBOARDS, *GAPS)),
         *(reverse("analytics:rows", args=[kind, fact]) for kind, (_, fact) in FIGURES.items()),
     ]
     shown_to_alice = 0
