@@ -59,7 +59,7 @@ class RiskFilter(admin.SimpleListFilter):
 
 @admin.register(ScriptTemplate)
 class ScriptTemplateAdmin(ReadOnlyAdmin):
-    list_display = ["name", "shell", "risk", "problem_domain", "whose", "version", "generated", "state", "updated_at"]
+    list_display = ["name", "shell", "risk", "problem_domain", "whose", "version", "generated", "state"]
     list_display_links = ["name"]
     list_filter = [ScriptStatusFilter, RiskFilter, "shell", "account"]
     list_select_related = ["current_version", "account"]
