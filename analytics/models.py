@@ -1,5 +1,23 @@
 """The tables of this room."""
 
 from analytics.gaps.models import KnowledgeGap
+from analytics.rollups.models import (
+    DurationDay,
+    DurationMonth,
+    RolledAccount,
+    RollupMark,
+    SessionDay,
+    SessionMark,
+    SessionMonth,
+)
 
-__all__ = ["KnowledgeGap"]
+__all__ = [
+    "DurationDay",
+    "DurationMonth",
+    "KnowledgeGap",
+    "RolledAccount",
+    "RollupMark",
+    "SessionDay",
+    "SessionMark",
+    "SessionMonth",
+]

@@ -1,9 +1,10 @@
-"""When gaps are measured. Tasks take ids, re-read the state, and are safe to run twice."""
+"""When gaps are measured and days counted. Tasks take ids, re-read the state, and are safe to run twice."""
 
 from celery import shared_task
 
 from analytics.gaps.detect import gaps_detect
 from analytics.gaps.selectors import accounts_with_sessions
+from analytics.rollups.roll import account_roll_up, accounts_to_roll
 
 
 @shared_task
@@ -19,3 +20,18 @@ def detect_gaps() -> int:
 def detect_account_gaps(account_id: int) -> None:
     """Measure one account's gaps anew; where another worker is at it, this does nothing."""
     gaps_detect(account_id=account_id)
+
+
+@shared_task
+def roll_up_days() -> int:
+    """Every minute: one task for each account with sessions that changed since; gives how many."""
+    accounts = accounts_to_roll()
+    for account_id in accounts:
+        roll_up_account.delay(account_id)
+    return len(accounts)
+
+
+@shared_task
+def roll_up_account(account_id: int) -> None:
+    """Count one account's marked days anew; where another worker is at it, this does nothing."""
+    account_roll_up(account_id)

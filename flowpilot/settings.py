@@ -180,6 +180,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="8,38"),
         "options": {"expires": 1500},
     },
+    "roll-up-days": {
+        "task": "analytics.tasks.roll_up_days",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "watch-versions": {
         "task": "proposals.tasks.watch_versions",
         "schedule": timedelta(minutes=30),

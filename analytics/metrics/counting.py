@@ -4,18 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
-from django.db.models import Count, ExpressionWrapper, F, IntegerField, Sum
-from django.db.models.functions import Extract, Floor, TruncDate
+from django.db.models import QuerySet
 
-from analytics.facts import FACTS
+from analytics.rollups.kept import COUNTS, DURATIONS
+from analytics.rollups.models import KeptModel
+from analytics.rollups.read import Wanted, read
 from analytics.scope import Scope
+from sessions.models import AISession
 
 Counts = dict[str, int]
 By = Literal["day", "domain", "team"]
 
-_COLUMNS = {"domain": "problem_domain", "team": "team"}
+RATING_SUM = "rating_sum"
+_COLUMNS = {"day": "day", "domain": "problem_domain", "team": "team_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,49 +36,49 @@ class Durations:
 
 
 def count_facts(scope: Scope, names: Iterable[str]) -> Counts:
-    """Ended sessions of the scope with each of the facts."""
-    found: Counts = scope.ended_sessions().aggregate(**_counted(names))
-    return found
+    """Ended sessions of the scope with each of the facts; for RATING_SUM the sum of their ratings, 1 to 5 each."""
+    names = list(names)
+    rows = read(COUNTS, _wanted(scope), sums=names)
+    return rows[0] if rows else dict.fromkeys(names, 0)
 
 
 def count_facts_by(scope: Scope, names: Iterable[str], by: By) -> dict[Any, Counts]:
     """The same for each day (a date in the scope's zone), domain ("" is none) or team (its id or None) that has any."""
-    names = list(names)
-    rows = _keyed(scope.ended_sessions(), scope, by).values("key").annotate(**_counted(names)).order_by("key")
-    return {row.pop("key"): row for row in rows}
-
-
-def sum_ratings(scope: Scope) -> int:
-    """The sum of the ratings that ended sessions of the scope got, 1 to 5 each."""
-    return scope.ended_sessions().aggregate(sum=Sum("rating", default=0))["sum"]
+    rows = read(COUNTS, _wanted(scope), [_COLUMNS[by]], list(names))
+    return {row.pop(_COLUMNS[by]): row for row in rows}
 
 
 def durations(scope: Scope) -> Durations:
     """Times to resolve, in whole minutes, of the sessions that carry times."""
-    return Durations.of(dict(_timed(scope).values_list("minutes").annotate(Count("pk")).order_by()))
+    rows = read(DURATIONS, _wanted(scope), ["minutes"])
+    return Durations.of({row["minutes"]: row["sessions"] for row in rows})
 
 
 def durations_by(scope: Scope, by: By) -> dict[Any, Durations]:
     """The same for each day, domain or team that has any."""
     found: dict[Any, dict[int, int]] = {}
-    rows = _keyed(_timed(scope), scope, by).values_list("key", "minutes").annotate(Count("pk")).order_by()
-    for key, minutes, count in rows:
-        found.setdefault(key, {})[minutes] = count
+    for row in read(DURATIONS, _wanted(scope), [_COLUMNS[by], "minutes"]):
+        found.setdefault(row[_COLUMNS[by]], {})[row["minutes"]] = row["sessions"]
     return {key: Durations.of(minutes) for key, minutes in found.items()}
 
 
-def _counted(names: Iterable[str]) -> dict[str, Count]:
-    return {name: Count("pk", filter=FACTS[name].condition) for name in names}
+def _wanted(scope: Scope) -> Wanted:
+    """What the scope means to who reads counts. Clients, technicians and flows are not kept: they are counted directly,
+    over indexes of their own."""
+    sessions = AISession.objects.for_user(scope.user)
+    grants = scope.user.tenant_grants(sessions.permission("view"))
 
+    def kept(model: type[KeptModel]) -> QuerySet[Any]:
+        return model._default_manager.for_user(scope.user).filter(scope.session_q())
 
-def _keyed(sessions: Any, scope: Scope, by: By) -> Any:
-    return sessions.annotate(key=TruncDate("ended_at", tzinfo=ZoneInfo(scope.zone)) if by == "day" else F(_COLUMNS[by]))
-
-
-def _timed(scope: Scope) -> Any:
-    seconds = Extract(F("ended_at") - F("started_at"), "epoch")
-    minutes = ExpressionWrapper(Floor(seconds / 60), IntegerField())
-    return scope.ended_sessions().filter(FACTS["timed"].condition).annotate(minutes=minutes)
+    return Wanted(
+        sessions=sessions.filter(scope.session_q()),
+        kept=None if scope.client or scope.technician or scope.flow else kept,
+        accounts=None if grants is None else sorted({account_id for account_id, _ in grants}),
+        start=scope.start,
+        end=scope.end,
+        zone=scope.zone,
+    )
 
 
 def _quantile(minutes: Mapping[int, int], n: int, percent: int) -> timedelta | None:

@@ -6,13 +6,13 @@ from typing import Literal
 
 from analytics.facts import RATES
 from analytics.metrics.counting import (
+    RATING_SUM,
     Counts,
     Durations,
     count_facts,
     count_facts_by,
     durations,
     durations_by,
-    sum_ratings,
     weeks_of,
 )
 from analytics.scope import Scope
@@ -71,10 +71,10 @@ class DomainRow:
 def summary(scope: Scope) -> Summary:
     names = {name for pair in RATES.values() for name in pair}
     tiers = {f"tier_{tier}{suffix}" for tier in Tier.values for suffix in ("", "_resolved")}
-    counts = count_facts(scope, sorted(names | tiers))
+    counts = count_facts(scope, sorted(names | tiers | {RATING_SUM}))
     rates = {name: _rate(counts, name) for name in RATES}
     rated = counts["rated"]
-    mean = sum_ratings(scope) / rated if rated else None
+    mean = counts[RATING_SUM] / rated if rated else None
     return Summary(
         ended=counts["ended"],
         resolved=counts["resolved"],

@@ -44,10 +44,14 @@ class TenantQuerySet(models.QuerySet[M]):
         grants_of = getattr(user, "tenant_grants", None)
         if grants_of is None:
             return self.none()
-        grants: list[Grant] | None = grants_of(permission_name(self.model, action))
+        grants: list[Grant] | None = grants_of(self.permission(action))
         if grants is None:
             return self.all()
         return self.filter(self._within(grants))
+
+    def permission(self, action: str) -> str:
+        """What `action` asks for, of these rows."""
+        return permission_name(self.model, action)
 
     def _within(self, grants: list[Grant]) -> Q:
         account = getattr(self.model, "account_lookup", "account")

@@ -293,6 +293,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='aisession',
+            index=models.Index(fields=['account', 'psa_ticket_id', 'psa_system', 'started_at'], name='session_ticket'),
+        ),
+        migrations.AddIndex(
+            model_name='aisession',
             index=models.Index(condition=models.Q(('status__in', ['active', 'paused'])), fields=['account', 'technician', '-touched_at'], name='session_open'),
         ),
         migrations.AddIndex(

@@ -137,6 +137,8 @@ class AISession(TenantModel):
             models.Index(fields=["account", "-started_at", "-id"], name="session_recent"),
             models.Index(fields=["account", "status", "-started_at"], name="session_by_status"),
             models.Index(fields=["account", "ended_at"], name="session_ended"),
+            # The sessions of a ticket, among them those that opened it again.
+            models.Index(fields=["account", "psa_ticket_id", "psa_system", "started_at"], name="session_ticket"),
             models.Index(
                 fields=["account", "technician", "-touched_at"],
                 name="session_open",

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from analytics.facts import FACTS, RATES
 from analytics.metrics import sessions
-from analytics.metrics.counting import Durations, count_facts, count_facts_by, durations, durations_by, sum_ratings
+from analytics.metrics.counting import RATING_SUM, Durations, count_facts, count_facts_by, durations, durations_by
 from analytics.metrics.proposals import proposals_by_status
 from analytics.scope import NO_DOMAIN, Scope
 from flowpilot.accounts.models import Team
@@ -77,7 +77,7 @@ def test_the_figures_are_those_of_a_recount(cast: Cast, name: str) -> None:
         domains.setdefault(session.problem_domain, Counter()).update(facts[session.pk])
     assert count_facts_by(scope, FACTS, "day") == {day: {n: c[n] for n in FACTS} for day, c in days.items()}
     assert count_facts_by(scope, FACTS, "domain") == {d: {n: c[n] for n in FACTS} for d, c in domains.items()}
-    assert sum_ratings(scope) == sum(session.rating or 0 for session in ended)
+    assert count_facts(scope, [RATING_SUM]) == {RATING_SUM: sum(session.rating or 0 for session in ended)}
 
     timed = [s for s in ended if "timed" in facts[s.pk]]
     minutes = [(s.problem_domain, int(d.total_seconds() // 60)) for s in timed if (d := s.duration)]
@@ -95,7 +95,7 @@ def test_the_summary_is_made_of_the_facts(cast: Cast) -> None:
     assert found.ended == counts["ended"] > 0
     assert found.rates == {name: Rate(counts[count], counts[among]) for name, (count, among) in RATES.items()}
     assert found.tiers["guided"] == Rate(counts["tier_guided_resolved"], counts["tier_guided"])
-    assert found.ratings.mean == pytest.approx(sum_ratings(scope) / counts["rated"])
+    assert found.ratings.mean == pytest.approx(count_facts(scope, [RATING_SUM])[RATING_SUM] / counts["rated"])
     rows = sessions.by_domain(scope)
     assert [row.counts["ended"] for row in rows] == sorted((row.counts["ended"] for row in rows), reverse=True)
     assert sum(row.counts["ended"] for row in rows) == found.ended

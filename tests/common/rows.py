@@ -1,13 +1,14 @@
 """Rows of two accounts, and of two teams of one, each with a word of its own in every text."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from analytics.models import KnowledgeGap
+from analytics.models import DurationDay, DurationMonth, KnowledgeGap, RolledAccount, SessionDay, SessionMonth
 from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
@@ -80,6 +81,7 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     Attachment.objects.create(
         account=account, session=session, key=f"{word.lower()}-key", name=word, content_type=word.lower(), size=1
     )
+    make_kept(account, word, team)
     push = make_push(session, payload={"text": word})
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
     rows: list[Any] = [
@@ -89,6 +91,18 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)
     return found
+
+
+def make_kept(account: Account, word: str, team: Team) -> None:
+    """A day and a month that are kept and not marked, of the word's domain."""
+    day = timezone.localdate() - timedelta(days=3)
+    month = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+    RolledAccount.objects.create(account=account, time_zone=account.time_zone, months_before=day.replace(day=1))
+    kept = {"account": account, "team": team, "problem_domain": word}
+    SessionDay.objects.create(**kept, day=day, ended=1)
+    SessionMonth.objects.create(**kept, day=month, ended=1)
+    DurationDay.objects.create(**kept, day=day, minutes=5, sessions=1)
+    DurationMonth.objects.create(**kept, day=month, minutes=5, sessions=1)
 
 
 def make_script(account: Account, word: str, team: Team, session: AISession) -> GeneratedScript:

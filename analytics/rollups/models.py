@@ -1,0 +1,161 @@
+"""What is kept for each day, and the marks that say which days it no longer holds for."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+
+from flowpilot.accounts.models import Account, Team
+from flowpilot.common.tenancy import TenantModel, TenantQuerySet, permission_name
+from sessions.models import AISession
+
+
+class KeptQuerySet(TenantQuerySet[Any]):
+    def permission(self, action: str) -> str:
+        """Who may see the sessions may see how many there are."""
+        return permission_name(AISession, action)
+
+
+class KeptModel(TenantModel):
+    """Counted sessions that ended in a day, or a month, in the time zone of `RolledAccount`."""
+
+    team_lookup: ClassVar[str | None] = "team"
+
+    # The day, or the first day of the month.
+    day = models.DateField()
+    # As the sessions have it: when a team goes, they are marked, and their days counted anew.
+    team = models.ForeignKey(
+        Team, on_delete=models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+"
+    )
+    problem_domain = models.CharField(max_length=100, blank=True)
+
+    objects = KeptQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.problem_domain}"
+
+
+class Counts(KeptModel):
+    """How many sessions have each of `analytics.facts`, by team and problem domain."""
+
+    ended = models.PositiveIntegerField(default=0)
+    resolved = models.PositiveIntegerField(default=0)
+    escalated = models.PositiveIntegerField(default=0)
+    abandoned = models.PositiveIntegerField(default=0)
+    first_level = models.PositiveIntegerField(default=0)
+    with_ticket = models.PositiveIntegerField(default=0)
+    reopened = models.PositiveIntegerField(default=0)
+    timed = models.PositiveIntegerField(default=0)
+    linked = models.PositiveIntegerField(default=0)
+    unlinked = models.PositiveIntegerField(default=0)
+    judged = models.PositiveIntegerField(default=0)
+    known = models.PositiveIntegerField(default=0)
+    new = models.PositiveIntegerField(default=0)
+    tier_discovery = models.PositiveIntegerField(default=0)
+    tier_exploring = models.PositiveIntegerField(default=0)
+    tier_guided = models.PositiveIntegerField(default=0)
+    tier_discovery_resolved = models.PositiveIntegerField(default=0)
+    tier_exploring_resolved = models.PositiveIntegerField(default=0)
+    tier_guided_resolved = models.PositiveIntegerField(default=0)
+    rated = models.PositiveIntegerField(default=0)
+    rated_good = models.PositiveIntegerField(default=0)
+    flow_judged = models.PositiveIntegerField(default=0)
+    flow_right = models.PositiveIntegerField(default=0)
+    # Of the sessions that were rated.
+    rating_sum = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class Durations(KeptModel):
+    """How many sessions that carry times took so many whole minutes: an exact histogram."""
+
+    minutes = models.PositiveIntegerField()
+    sessions = models.PositiveIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+def _once(name: str, *more: str) -> models.UniqueConstraint:
+    fields = ["account", "day", "team", "problem_domain", *more]
+    return models.UniqueConstraint(fields=fields, name=name, nulls_distinct=False)
+
+
+class SessionDay(Counts):
+    class Meta:
+        constraints = [_once("one_session_day")]
+
+
+class SessionMonth(Counts):
+    """Sums of SessionDay."""
+
+    class Meta:
+        constraints = [_once("one_session_month")]
+
+
+class DurationDay(Durations):
+    class Meta:
+        constraints = [_once("one_duration_day", "minutes")]
+
+
+class DurationMonth(Durations):
+    """Sums of DurationDay."""
+
+    class Meta:
+        constraints = [_once("one_duration_month", "minutes")]
+
+
+class RolledAccount(models.Model):
+    """That an account's days are kept, of which time zone they are, and since when.
+
+    Without it, or where a viewer's time zone is another one, everything is counted directly.
+    """
+
+    account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    time_zone = models.CharField(max_length=64)
+    # The first month that is not kept as a whole, by its first day: the one that was under way at the last turn.
+    months_before = models.DateField()
+    rolled_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.account}, {self.time_zone}"
+
+
+class RollupMark(TenantModel):
+    """That sessions which end or ended in this quarter of an hour changed. Written by triggers, only ever added.
+
+    No day, because that would depend on a time zone which somebody else may be changing at that moment; a quarter,
+    because the offset of every time zone is whole quarters since 1972, so that each lies in one day everywhere.
+    """
+
+    # Without a constraint: a session that is deleted together with its account leaves a mark, too.
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    quarter = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "quarter"], name="rollup_mark")]
+
+    def __str__(self) -> str:
+        return str(self.quarter)
+
+
+class SessionMark(TenantModel):
+    """That something beside a session changed on which its counts rest: of the one session, or of all of a ticket.
+
+    Its quarter is looked up by whoever reads the mark, not by whoever writes it: a writer does not see what another has
+    not committed yet.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    session = models.ForeignKey(
+        AISession, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    psa_system = models.CharField(max_length=50, blank=True)
+    psa_ticket_id = models.CharField(max_length=100, blank=True)
+
+    def __str__(self) -> str:
+        return f"session {self.session_id}" if self.session_id else f"ticket {self.psa_ticket_id}"

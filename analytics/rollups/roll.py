@@ -1,0 +1,209 @@
+"""Counting marked days anew. Safe to run twice, at once, and to be killed at any point.
+
+Each turn is one transaction that sees one moment (REPEATABLE READ): it takes marks, counts their days whole, writes
+them and deletes the marks that it saw. What another transaction commits meanwhile is not seen, and neither is its mark,
+which therefore stays for the next turn.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from analytics.rollups.kept import ALL, Kept
+from analytics.rollups.marks import MARKED
+from analytics.rollups.models import RolledAccount, RollupMark, SessionMark
+from analytics.rollups.spans import counted_in_span
+from flowpilot.accounts.models import Account
+from flowpilot.common.leases import HeldLease, lease_check, lease_release, lease_renew, lease_take
+from sessions.models import AISession
+
+LEASE = timedelta(minutes=5)
+#: Days of one turn: a turn is short, and what a killed worker had done before stays done.
+DAYS_AT_ONCE = 31
+
+_QUARTERS_OF_SESSIONS = """
+INSERT INTO analytics_rollupmark (account_id, quarter)
+SELECT DISTINCT account_id, date_bin('15 minutes', ended_at, '2000-01-01 00:00+00') FROM ai_sessions_aisession
+WHERE account_id = %s AND ended_at IS NOT NULL
+"""
+_ROLLED = "WITH rolled AS (SELECT account_id, time_zone AS zone FROM analytics_rolledaccount WHERE account_id = %s)"
+_LOOK_UP = f"""
+{_ROLLED}
+INSERT INTO analytics_rollupmark (account_id, quarter)
+SELECT DISTINCT account_id, quarter FROM ({MARKED}) m
+"""  # noqa: S608
+_MARKED_DAYS = f"""
+{_ROLLED}
+SELECT DISTINCT day FROM ({MARKED}) m ORDER BY day DESC LIMIT %s
+"""  # noqa: S608
+_WRITE = """
+WITH span AS (
+    SELECT r.account_id, day, day::timestamp AT TIME ZONE r.time_zone AS starts,
+      (day + 1)::timestamp AT TIME ZONE r.time_zone AS ends
+    FROM analytics_rolledaccount r CROSS JOIN unnest(%s::date[]) day WHERE r.account_id = %s
+)
+INSERT INTO {table} (account_id, day, {columns})
+SELECT span.account_id, span.day, {columns} FROM span CROSS JOIN LATERAL ({direct}) d
+"""
+_WRITE_MONTHS = """
+INSERT INTO {month} (account_id, day, {columns})
+SELECT account_id, date_trunc('month', day)::date, {keys}, {sums} FROM {day}
+WHERE account_id = %s AND date_trunc('month', day)::date = ANY(%s)
+GROUP BY account_id, date_trunc('month', day)::date, {keys}
+"""
+_UNMARK = """
+DELETE FROM analytics_rollupmark m USING analytics_rolledaccount r
+WHERE r.account_id = m.account_id AND m.account_id = %s AND (m.quarter AT TIME ZONE r.time_zone)::date = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a turn did; `more` says that marked days are left over."""
+
+    days: int
+    more: bool
+
+
+def rollup_lease_key(account_id: int) -> str:
+    return f"rollup:{account_id}"
+
+
+def account_roll_up(account_id: int, *, anew: bool = False) -> int | None:
+    """Count the account's marked days, or `anew` all that it has; gives how many days, None while another is at it."""
+    lease = lease_take(key=rollup_lease_key(account_id), duration=LEASE)
+    if lease is None:
+        return None
+    try:
+        if anew:
+            with snapshot(lease):
+                RolledAccount.objects.filter(account=account_id).delete()
+        days, turn = 0, roll_turn(lease, account_id)
+        while turn.more:
+            days += turn.days
+            lease_renew(lease, duration=LEASE)
+            turn = roll_turn(lease, account_id)
+        return days + turn.days
+    finally:
+        lease_release(lease)
+
+
+def accounts_to_roll() -> list[int]:
+    """Accounts with marks, in another time zone than their days are kept in, or whose last month is over."""
+    marked = set(RollupMark.objects.values_list("account", flat=True).distinct())
+    marked |= set(SessionMark.objects.values_list("account", flat=True).distinct())
+    now = timezone.now()
+    rows = RolledAccount.objects.values_list("account", "time_zone", "account__time_zone", "months_before")
+    late = {pk for pk, was, zone, before in rows if was != zone or before < month_of(now, zone)}
+    return sorted(marked | late)
+
+
+@contextmanager
+def snapshot(lease: HeldLease) -> Iterator[None]:
+    """A transaction that sees one moment, under the lease. Raises LeaseLost."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        lease_check(lease)
+        yield
+
+
+def roll_turn(lease: HeldLease, account_id: int) -> Turn:
+    """One transaction's work. Raises LeaseLost."""
+    with snapshot(lease):
+        account = Account.objects.filter(pk=account_id).first()
+        if account is None:
+            _forget(account_id)
+            return Turn(0, more=False)
+        rolled = RolledAccount.objects.filter(account=account, time_zone=account.time_zone).first()
+        if rolled is None:
+            _begin(account)
+            return Turn(0, more=True)
+        _look_up(account_id)
+        days = _marked_days(account_id)
+        before = max(rolled.months_before, month_of(timezone.now(), account.time_zone))
+        months = {day.replace(day=1) for day in days if day < before} | _months(rolled.months_before, before)
+        for kept in ALL:
+            _write_days(kept, account_id, days)
+            _write_months(kept, account_id, sorted(months))
+        _execute(_UNMARK, account_id, days)
+        rolled.months_before = before
+        rolled.save()
+        return Turn(len(days), more=len(days) == DAYS_AT_ONCE)
+
+
+def month_of(now: datetime, zone: str) -> date:
+    """The first day of the month that is under way in a time zone."""
+    return now.astimezone(ZoneInfo(zone)).date().replace(day=1)
+
+
+def _months(first: date, before: date) -> set[date]:
+    """The months from `first` to before `before`, by their first days."""
+    found = set()
+    while first < before:
+        found.add(first)
+        first = (first + timedelta(days=31)).replace(day=1)
+    return found
+
+
+def _begin(account: Account) -> None:
+    """Keep nothing, and mark all that is there: in this account's time zone every day is another one."""
+    _forget(account.pk)
+    for model in (model for kept in ALL for model in (kept.day, kept.month)):
+        model._default_manager.filter(account=account).delete()
+    _execute(_QUARTERS_OF_SESSIONS, account.pk)
+    months_before = month_of(timezone.now(), account.time_zone)
+    RolledAccount.objects.update_or_create(
+        account=account, defaults={"time_zone": account.time_zone, "months_before": months_before}
+    )
+
+
+def _forget(account_id: int) -> None:
+    RollupMark.objects.filter(account=account_id).delete()
+    SessionMark.objects.filter(account=account_id).delete()
+
+
+def _look_up(account_id: int) -> None:
+    """Make marks of sessions and tickets into marks of quarters, where those sessions lie by now."""
+    if SessionMark.objects.filter(account=account_id).exists():
+        _execute(_LOOK_UP, account_id)
+        SessionMark.objects.filter(account=account_id).delete()
+
+
+def _marked_days(account_id: int) -> list[date]:
+    with connection.cursor() as cursor:
+        cursor.execute(_MARKED_DAYS, [account_id, DAYS_AT_ONCE])
+        return [day for (day,) in cursor.fetchall()]
+
+
+def _write_days(kept: Kept, account_id: int, days: list[date]) -> None:
+    kept.day._default_manager.filter(account=account_id, day__in=days).delete()
+    direct, values = counted_in_span(kept, AISession.objects.all(), kept.keys, kept.sums)
+    columns = ", ".join((*kept.keys, *kept.sums))
+    _execute(_WRITE.format(table=kept.day._meta.db_table, columns=columns, direct=direct), days, account_id, *values)
+
+
+def _write_months(kept: Kept, account_id: int, months: list[date]) -> None:
+    """Add the days of months up; a month with a marked day is not read, so its days need not be right yet."""
+    if not months:
+        return
+    kept.month._default_manager.filter(account=account_id, day__in=months).delete()
+    sql = _WRITE_MONTHS.format(
+        day=kept.day._meta.db_table,
+        month=kept.month._meta.db_table,
+        columns=", ".join((*kept.keys, *kept.sums)),
+        keys=", ".join(kept.keys),
+        sums=", ".join(f"sum({name})" for name in kept.sums),
+    )
+    _execute(sql, account_id, months)
+
+
+def _execute(sql: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)

@@ -1,0 +1,33 @@
+"""Counting sessions in spans of time: the one way in which the reader and the task count directly."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import DateTimeField, Expression, Field, QuerySet
+
+from analytics.rollups.kept import Kept
+from sessions.models import AISession
+
+
+class SpanColumn(Expression):
+    """A column of the table expression `span` beside which a count stands (LATERAL)."""
+
+    def __init__(self, name: str, output_field: Field) -> None:
+        super().__init__(output_field=output_field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
+        return f"span.{connection.ops.quote_name(self.name)}", ()
+
+
+def counted_in_span(
+    kept: Kept, sessions: QuerySet[AISession], keys: Sequence[str], sums: Sequence[str]
+) -> tuple[str, tuple[Any, ...]]:
+    """SQL and values that count those of `sessions` which ended in the account and time of a row of `span`.
+
+    Raises EmptyResultSet where no session can be among them.
+    """
+    account = SpanColumn("account_id", AISession._meta.get_field("id"))
+    starts, ends = (SpanColumn(name, DateTimeField()) for name in ("starts", "ends"))
+    ended = sessions.filter(account=account, status__in=AISession.ENDED, ended_at__gte=starts, ended_at__lt=ends)
+    return kept.count(ended, keys, sums).query.sql_with_params()

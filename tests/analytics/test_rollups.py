@@ -1,0 +1,439 @@
+"""Rollups are exact at every moment, whatever happens to what they count and to the task that keeps them."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.db.utils import OperationalError
+
+from analytics import tasks
+from analytics.facts import FACTS
+from analytics.metrics.counting import count_facts, durations
+from analytics.rollups import roll
+from analytics.rollups.kept import COUNTS, DURATIONS, Kept
+from analytics.rollups.models import (
+    DurationDay,
+    DurationMonth,
+    RolledAccount,
+    RollupMark,
+    SessionDay,
+    SessionMark,
+    SessionMonth,
+)
+from analytics.rollups.read import Wanted, read
+from analytics.rollups.roll import account_roll_up, accounts_to_roll
+from analytics.scope import Scope
+from flowpilot.accounts.models import Account, Team, User
+from flowpilot.accounts.roles import Role
+from flowpilot.common.leases import LeaseLost, lease_release, lease_take
+from flowpilot.common.models import Lease
+from sessions.models import AISession, Handover
+from tests.analytics.ledger import DAYS, START, Ledger, counted, found, kept_of
+from tests.factories import make_account, make_member
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOON = START + timedelta(days=10, hours=12)
+
+
+@pytest.fixture
+def account() -> Account:
+    account = make_account("northwind")
+    account.time_zone = "Europe/Berlin"
+    account.save()
+    return account
+
+
+def add(account: Account, **fields: Any) -> AISession:
+    given = {"status": "resolved", "started_at": NOON - timedelta(minutes=20), "ended_at": NOON, **fields}
+    return AISession.objects.create(account=account, external_id=uuid4().hex, **given)
+
+
+def everything(account: Account, zone: str = "") -> Wanted:
+    return Wanted(
+        AISession.objects.filter(account=account),
+        kept_of(account),
+        [account.pk],
+        START - timedelta(days=2),
+        START + timedelta(days=DAYS + 2),
+        zone or account.time_zone,
+    )
+
+
+def assert_exact(account: Account) -> None:
+    account.refresh_from_db()
+    wanted = everything(account)
+    assert found(COUNTS, wanted, ["day"]) == counted(COUNTS, wanted, ["day"])
+
+
+def kept_total(account: Account, name: str = "ended") -> int:
+    return sum(SessionDay.objects.filter(account=account).values_list(name, flat=True))
+
+
+def total(kept: Kept, wanted: Wanted, name: str, by: str = "") -> int:
+    return sum(row[name] for row in read(kept, wanted, [by] if by else []))
+
+
+def marks(account: Account) -> int:
+    return RollupMark.objects.filter(account=account).count() + SessionMark.objects.filter(account=account).count()
+
+
+class Elsewhere(threading.Thread):
+    """Work in another connection; `finish` waits for it and raises what it raised."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self.work = work
+        self.error: BaseException | None = None
+        self.result: Any = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.result = self.work()
+        except BaseException as error:
+            self.error = error
+        finally:
+            connection.close()
+
+    def finish(self) -> Any:
+        self.join(30)
+        assert not self.is_alive()
+        if self.error:
+            raise self.error
+        return self.result
+
+
+class Uncommitted:
+    """A transaction of somebody else that has done `work` and not committed yet."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.done, self.go = threading.Event(), threading.Event()
+        self.work = work
+        self.thread = Elsewhere(self._run)
+        assert self.done.wait(30)
+
+    def _run(self) -> None:
+        with transaction.atomic():
+            self.work()
+            self.done.set()
+            assert self.go.wait(30)
+
+    def commit(self) -> None:
+        self.go.set()
+        self.thread.finish()
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`held(work)` starts work elsewhere that stops in its first turn after the counts, before it deletes its marks."""
+    at, go = threading.Event(), threading.Event()
+    here, execute = threading.current_thread(), roll._execute
+
+    def stop(sql: str, *values: Any) -> None:
+        if sql == roll._UNMARK and threading.current_thread() is not here:
+            at.set()
+            assert go.wait(30)
+        execute(sql, *values)
+
+    monkeypatch.setattr(roll, "_execute", stop)
+
+    def begin(work: Callable[[], Any]) -> Elsewhere:
+        thread = Elsewhere(work)
+        assert at.wait(30)
+        return thread
+
+    begin.go = go  # type: ignore[attr-defined]
+    yield begin
+    go.set()
+
+
+def test_every_fact_has_a_column() -> None:
+    for model in (SessionDay, SessionMonth):
+        columns = {f.attname for f in model._meta.concrete_fields}
+        assert columns == {"id", "account_id", "day", "team_id", "problem_domain", "rating_sum", *FACTS}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_they_equal_a_direct_count_whatever_happens_between_turns(
+    account: Account, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roll, "DAYS_AT_ONCE", 3)
+    ledger = Ledger(account, Random(seed))
+    number = 0
+    # Months go by meanwhile.
+    monkeypatch.setattr(roll, "month_of", lambda now, zone: (START + timedelta(days=number)).date().replace(day=1))
+    for _ in range(8):
+        ledger.insert()
+    for number in range(0, DAYS, 2):
+        act = ledger.change()
+        if ledger.dice.random() < 0.4:
+            if (lease := lease_take(key=roll.rollup_lease_key(account.pk), duration=roll.LEASE)) is not None:
+                roll.roll_turn(lease, account.pk)
+                lease_release(lease)
+            act = f"{act}, then a turn"
+        if ledger.dice.random() < 0.1:
+            account_roll_up(account.pk, anew=ledger.dice.random() < 0.3)
+            act = f"{act}, then all"
+        ledger.check(f"{number}: {act}")
+    account_roll_up(account.pk)
+    assert marks(account) == 0
+    ledger.check()
+    assert_exact(account)
+    assert kept_total(account) == ledger.sessions.filter(status__in=AISession.ENDED).count()
+
+
+def test_without_marks_only_what_is_kept_is_read(account: Account) -> None:
+    """Or else all of this would only show that counting directly is right."""
+    add(account)
+    account_roll_up(account.pk)
+    assert SessionDay.objects.update(ended=7) == DurationDay.objects.update(sessions=7) == 1
+    assert SessionMonth.objects.update(ended=8) == DurationMonth.objects.update(sessions=8) == 1
+    assert total(COUNTS, everything(account), "ended", by="day") == 7
+    assert total(COUNTS, everything(account), "ended") == 8
+    assert total(DURATIONS, everything(account), "sessions", by="week") == 7
+    assert total(DURATIONS, everything(account), "sessions") == 8
+    assert total(COUNTS, everything(account, "UTC"), "ended") == 1
+    add(account)
+    assert total(COUNTS, everything(account), "ended") == 2
+    assert total(DURATIONS, everything(account), "sessions") == 2
+
+
+def test_an_open_session_at_work_leaves_no_marks(account: Account) -> None:
+    """Each answer writes to the session's row: that must not make the day dirty."""
+    session = add(account, status="active", ended_at=None)
+    account_roll_up(account.pk)
+    AISession.objects.filter(pk=session.pk).update(revision=5, node_id="n3", touched_at=NOON, title="Other words")
+    assert marks(account) == 0
+
+
+def test_a_bulk_of_one_quarter_leaves_one_mark(account: Account) -> None:
+    AISession.objects.bulk_create(
+        AISession(account=account, external_id=f"B-{n}", status="resolved", started_at=NOON, ended_at=NOON)
+        for n in range(500)
+    )
+    assert marks(account) == 1
+
+
+def test_what_commits_between_the_count_and_the_end_of_the_turn_stays_marked(account: Account, held: Any) -> None:
+    add(account)
+    account_roll_up(account.pk)
+    add(account)
+    turn = held(lambda: account_roll_up(account.pk))
+    add(account)  # the same day and quarter, committed while the turn has counted and not yet deleted its marks
+    assert_exact(account)
+    held.go.set()
+    assert turn.finish() == 1
+    assert kept_total(account) == 2
+    assert RollupMark.objects.filter(account=account).count() == 1
+    assert_exact(account)
+    account_roll_up(account.pk)
+    assert kept_total(account) == 3
+    assert marks(account) == 0
+
+
+def test_what_was_written_before_a_turn_and_commits_after_it_is_counted(account: Account) -> None:
+    add(account)
+    account_roll_up(account.pk)
+    late = Uncommitted(lambda: add(account))
+    add(account)
+    account_roll_up(account.pk)
+    late.commit()
+    assert_exact(account)
+    account_roll_up(account.pk)
+    assert kept_total(account) == 3
+
+
+def test_two_who_write_to_one_ticket_at_once_do_not_hide_that_it_was_reopened(account: Account) -> None:
+    """Neither sees the other's session: what its mark means is found by who reads it."""
+    ticket = {"psa_system": "halopsa", "psa_ticket_id": "1"}
+    account_roll_up(account.pk)
+    later = NOON + timedelta(days=1)
+    late = Uncommitted(lambda: add(account, started_at=later, ended_at=later, **ticket))
+    add(account, **ticket)
+    account_roll_up(account.pk)
+    assert kept_total(account, "reopened") == 0
+    late.commit()
+    assert_exact(account)
+    account_roll_up(account.pk)
+    assert kept_total(account, "reopened") == 1
+
+
+def test_a_hand_over_that_is_written_while_its_session_ends_is_counted(account: Account) -> None:
+    session = add(account, status="active", ended_at=None)
+    account_roll_up(account.pk)
+    late = Uncommitted(lambda: Handover.objects.create(account=account, session=session, reason="?"))
+    AISession.objects.filter(pk=session.pk).update(status="resolved", ended_at=NOON)
+    account_roll_up(account.pk)
+    assert kept_total(account, "first_level") == 1
+    late.commit()
+    assert_exact(account)
+    account_roll_up(account.pk)
+    assert kept_total(account, "first_level") == 0
+
+
+def test_a_session_written_while_the_time_zone_changes_is_counted_on_its_new_day(account: Account) -> None:
+    add(account)
+    account_roll_up(account.pk)
+    night = NOON.replace(hour=23, minute=30)  # the 11th in Berlin, the 12th in Kiritimati
+    late = Uncommitted(lambda: add(account, ended_at=night))
+    Account.objects.filter(pk=account.pk).update(time_zone="Pacific/Kiritimati")
+    account_roll_up(account.pk)
+    late.commit()
+    assert_exact(account)
+    account_roll_up(account.pk)
+    assert marks(account) == 0
+    assert kept_total(account) == 2
+    assert_exact(account)
+
+
+def test_a_new_time_zone_is_read_directly_until_its_days_are_kept(account: Account) -> None:
+    add(account)
+    account_roll_up(account.pk)
+    account.time_zone = "America/New_York"
+    account.save()
+    assert_exact(account)
+    assert accounts_to_roll() == [account.pk]
+    account_roll_up(account.pk)
+    assert RolledAccount.objects.get().time_zone == "America/New_York"
+    assert accounts_to_roll() == []
+    assert_exact(account)
+
+
+def test_a_turn_whose_connection_is_killed_changes_nothing(account: Account, held: Any) -> None:
+    add(account)
+    account_roll_up(account.pk)
+    add(account)
+    before = marks(account)
+    turn = held(lambda: account_roll_up(account.pk))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND state = 'idle in transaction' AND pid <> pg_backend_pid()"
+        )
+        assert cursor.fetchall() == [(True,)]
+    held.go.set()
+    with pytest.raises(OperationalError):
+        turn.finish()
+    assert kept_total(account) == 1
+    assert marks(account) == before
+    assert_exact(account)
+    Lease.objects.all().delete()  # it runs out after a while
+    assert account_roll_up(account.pk) == 1
+    assert kept_total(account) == 2
+
+
+def test_of_two_at_once_one_works_and_the_other_leaves(account: Account, held: Any) -> None:
+    add(account)
+    account_roll_up(account.pk)
+    add(account)
+    turn = held(lambda: account_roll_up(account.pk))
+    assert account_roll_up(account.pk) is None
+    held.go.set()
+    assert turn.finish() == 1
+    assert kept_total(account) == 2
+
+
+def test_who_lost_the_lease_writes_nothing(account: Account) -> None:
+    add(account)
+    lease = lease_take(key=roll.rollup_lease_key(account.pk), duration=roll.LEASE)
+    assert lease
+    lease_release(lease)
+    assert lease_take(key=roll.rollup_lease_key(account.pk), duration=roll.LEASE)
+    with pytest.raises(LeaseLost):
+        roll.roll_turn(lease, account.pk)
+    assert not RolledAccount.objects.exists()
+
+
+def test_writers_do_not_wait_for_one_another_nor_for_a_turn(account: Account, held: Any) -> None:
+    """Two transactions that mark the same quarter and ticket, while a turn holds its marks."""
+    add(account)
+    account_roll_up(account.pk)
+    add(account)
+    turn = held(lambda: account_roll_up(account.pk))
+    ticket = {"psa_system": "halopsa", "psa_ticket_id": "1"}
+    first = Uncommitted(lambda: add(account, **ticket))
+    second = Uncommitted(lambda: add(account, **ticket))
+    second.commit()
+    first.commit()
+    held.go.set()
+    turn.finish()
+    assert_exact(account)
+
+
+def test_an_account_goes_with_its_days_and_its_marks_are_forgotten(account: Account) -> None:
+    add(account, psa_system="halopsa", psa_ticket_id="1")
+    account_roll_up(account.pk)
+    pk = account.pk
+    account.delete()
+    assert not SessionDay.objects.exists()
+    assert pk in accounts_to_roll()
+    account_roll_up(pk)
+    assert accounts_to_roll() == []
+    assert not Account.objects.filter(pk=pk).exists()
+
+
+def test_the_tasks_and_the_command_count_what_is_marked(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(account)
+    asked: list[int] = []
+    monkeypatch.setattr(tasks.roll_up_account, "delay", asked.append)
+    assert tasks.roll_up_days() == 1
+    assert asked == [account.pk]
+    tasks.roll_up_account(account.pk)
+    assert kept_total(account) == 1
+    assert tasks.roll_up_days() == 0
+    SessionDay.objects.update(ended=7)
+    out = StringIO()
+    call_command("rebuild_rollups", account="northwind", stdout=out)
+    assert out.getvalue() == "Northwind: 1 days counted.\n"
+    assert kept_total(account) == 1
+    with pytest.raises(CommandError, match="no account"):
+        call_command("rebuild_rollups", account="nobody")
+    assert lease_take(key=roll.rollup_lease_key(account.pk), duration=roll.LEASE)
+    with pytest.raises(CommandError, match="another worker"):
+        call_command("rebuild_rollups")
+
+
+def test_a_month_that_is_over_is_added_up_without_any_mark(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(account)
+    monkeypatch.setattr(roll, "month_of", lambda now, zone: NOON.date().replace(day=1))
+    account_roll_up(account.pk)
+    assert not SessionMonth.objects.exists()
+    assert accounts_to_roll() == []
+    monkeypatch.undo()
+    assert accounts_to_roll() == [account.pk]
+    assert_exact(account)
+    account_roll_up(account.pk)
+    assert SessionMonth.objects.get().ended == 1
+    assert accounts_to_roll() == []
+
+
+def test_who_sees_one_team_counts_that_team(account: Account) -> None:
+    """Of what is kept, as of what is counted directly; and nobody counts another account's."""
+    desk, field = (Team.objects.create(account=account, name=name) for name in ("Desk", "Field"))
+    for team in (desk, desk, field, None):
+        add(account, team=team)
+    other = make_account("contoso")
+    add(other)
+    for pk in (account.pk, other.pk):
+        account_roll_up(pk)
+    whole = make_member(account, Role.ANALYST)
+    limited = make_member(account, Role.ANALYST, team=desk)
+    root = User.objects.create_superuser("root@platform.test", "a long enough phrase")
+    add(account, team=field, ended_at=NOON + timedelta(days=1))
+    add(account, team=desk, ended_at=NOON + timedelta(days=1))
+    period = {"first": NOON.date(), "last": NOON.date() + timedelta(days=1), "zone": account.time_zone}
+    for narrowed, all_of_it, of_team in ({}, 6, 3), ({"team": field}, 2, 0), ({"domain": "vpn"}, 0, 0):
+        scopes = [Scope.of(user, period | narrowed) for user in (whole, limited, root)]
+        every = all_of_it + (1 if not narrowed else 0)
+        assert [count_facts(s, ["ended"])["ended"] for s in scopes] == [all_of_it, of_team, every]
+        assert [durations(s).n for s in scopes] == [all_of_it, of_team, every]
+    nobody = make_member(account, Role.ANALYST)
+    nobody.memberships.all().delete()
+    assert count_facts(Scope.of(nobody, period), ["ended"]) == {"ended": 0}
