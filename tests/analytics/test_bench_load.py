@@ -44,3 +44,17 @@ def test_it_asks_first_and_leaves_an_account_of_that_name_alone() -> None:
     with pytest.raises(CommandError, match="not of this command's making"):
         call_command("bench_load", remove=True, yes=True)
     assert Account.objects.filter(slug="bench-analytics").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_bench_of_gaps_simulates_and_times_a_detection_there() -> None:
+    out = StringIO()
+    call_command("bench_gaps", runs=2, stdout=out)
+    assert "ours" in out.getvalue()
+    assert "a whole detection in" not in out.getvalue()
+    load()
+    call_command("bench_gaps", runs=2, stdout=out)
+    assert "a whole detection in" in out.getvalue()
+    call_command("bench_load", remove=True, yes=True)
+    with pytest.raises(CommandError, match="at least 1"):
+        call_command("bench_gaps", runs=0)

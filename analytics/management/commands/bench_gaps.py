@@ -5,37 +5,36 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
 from analytics.gaps import simulation
-from analytics.gaps.detect import gaps_detect
+from analytics.gaps.detect import gaps_detect, gaps_read
+from analytics.gaps.judge import Window
 from analytics.gaps.workspace import workspace_fill
-from analytics.management.scratch import sessions_fill
+from analytics.management.load.account import scratch_account
 from flowpilot.accounts.models import Account
-from proposals.management.scratch import account_remove
-
-SLUG = "bench-gaps"
+from sessions.models import AISession
 
 
 class Command(BaseCommand):
     help = (
         "Simulate accounts whose bad domains are known, and tell the false discovery rate and the power of the test "
-        "of gaps beside the plain one; with --sessions, fill a scratch account of the connected database and time a "
-        "detection there."
+        "of gaps beside the plain one. Where bench_load has filled its account, time a detection there, too."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--runs", type=int, default=200, help="simulated accounts (default %(default)s)")
-        parser.add_argument("--sessions", type=int, default=0, help="size of the scratch account (default: none)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["runs"] < 1 or options["sessions"] < 0:
-            raise CommandError("--runs: at least 1; --sessions: not negative")
+        if options["runs"] < 1:
+            raise CommandError("--runs: at least 1")
         self._simulate(options["runs"])
-        if options["sessions"]:
-            self._time(options["sessions"])
+        account = scratch_account()
+        if account is not None:
+            self._time(account)
 
     def _simulate(self, runs: int) -> None:
         self.stdout.write(f"{runs} accounts of 200 domains; of those with bad ones 20 are at 35 % against 15 %")
@@ -48,21 +47,19 @@ class Command(BaseCommand):
                     f"{spread:<14} {name:<8} {found.false_share:>6.3f} {found.power:>6.3f} {null.any_false:>20.3f}"
                 )
 
-    def _time(self, sessions: int) -> None:
-        if Account.objects.filter(slug=SLUG).exists():
-            raise CommandError(f"there is an account {SLUG} already: another bench is at work, or was stopped")
-        account = Account.objects.create(slug=SLUG, name="Scratch account of bench_gaps")
-        try:
-            sessions_fill(account, sessions)
-            began = time.perf_counter()
-            with transaction.atomic():
-                now = timezone.now()
-                workspace_fill(account.pk, now - timedelta(days=180), now)
-            gathered = time.perf_counter() - began
-            self.stdout.write(f"{sessions} sessions: gathered in {gathered:.1f} s")
-            for name in ("first", "second"):
-                began = time.perf_counter()
-                done = gaps_detect(account_id=account.pk)
-                self.stdout.write(f"{name} detection: {time.perf_counter() - began:.1f} s, {done}")
-        finally:
-            account_remove(account)
+    def _time(self, account: Account) -> None:
+        now = timezone.now()
+        window = Window(account.pk, now - timedelta(days=settings.GAPS_DAYS), now, account.time_zone)
+        ended = AISession.objects.filter(account=account, ended_at__gte=window.start).ended().count()
+        began = time.perf_counter()
+        with transaction.atomic():
+            workspace_fill(account.pk, window.start, window.end)
+        gathered = time.perf_counter()
+        gaps_read(window)
+        read = time.perf_counter()
+        done = gaps_detect(account_id=account.pk)
+        took = time.perf_counter() - read
+        self.stdout.write(
+            f"{ended:,} ended sessions: gathered in {gathered - began:.1f} s, gathered and judged in "
+            f"{read - gathered:.1f} s, a whole detection in {took:.1f} s ({done})"
+        )
