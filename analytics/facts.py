@@ -12,7 +12,7 @@ Status = AISession.Status
 
 GOOD_RATING = 4  # of 5
 # A ticket that comes back later than this is another problem.
-REOPENED_WITHIN = timedelta(days=30)
+REOPENED_WITHIN = timedelta(days=14)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import connection
 
-#: A resolved session has been reopened where the next one on its ticket begins within this time.
-REOPENED_WITHIN = timedelta(days=14)
+from analytics.facts import REOPENED_WITHIN
+
 #: Sessions that end in the window have begun at most so long before it, for their tickets to be followed.
 LONGEST = timedelta(days=60)
 

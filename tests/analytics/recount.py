@@ -30,7 +30,7 @@ def _of_resolved(session: AISession, handed_over: bool, others: Iterable[AISessi
         found.add("with_ticket")
         ticket = (session.psa_system, session.psa_ticket_id)
         waits = [s.started_at - session.ended_at for s in others if (s.psa_system, s.psa_ticket_id) == ticket]
-        if any(timedelta() < wait <= timedelta(days=30) for wait in waits):
+        if any(timedelta() < wait <= timedelta(days=14) for wait in waits):
             found.add("reopened")
     return found
 
