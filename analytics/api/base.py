@@ -12,7 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics.metrics.counting import Durations
+from analytics.metrics.sessions import Step
 from analytics.scope import DEFAULT_PERIOD, PERIODS, Scope
+from flowpilot.common.api import ErrorSerializer
+from flowpilot.common.errors import InvalidInput
 from flowpilot.common.statistics import Rate
 
 SCOPE_PARAMETERS = [
@@ -26,6 +29,10 @@ SCOPE_PARAMETERS = [
     OpenApiParameter("flow", int),
     OpenApiParameter("zone", str, description="Time zone, such as Europe/Berlin (default: the account's)."),
 ]
+
+
+ERRORS = {400: ErrorSerializer, 403: ErrorSerializer}
+STEP_PARAMETER = OpenApiParameter("step", str, enum=["day", "week"], description="Default: week.")
 
 
 class RateSerializer(serializers.Serializer):
@@ -44,6 +51,10 @@ class DurationsSerializer(serializers.Serializer):
     n = serializers.IntegerField()
     median_seconds = serializers.FloatField(allow_null=True)
     p90_seconds = serializers.FloatField(allow_null=True)
+
+
+class WaitsSerializer(DurationsSerializer):
+    """Lengths of time in whole seconds, begun ones included."""
 
 
 class PeriodSerializer(serializers.Serializer):
@@ -68,6 +79,14 @@ class MetricsView(APIView):
 
     def figures(self, scope: Scope, request: Request) -> dict[str, Any]:
         raise NotImplementedError
+
+
+def step_of(request: Request) -> Step:
+    """The `step` parameter. Raises InvalidInput."""
+    step = request.query_params.get("step") or "week"
+    if step not in ("day", "week"):
+        raise InvalidInput("A step is a day or a week.", details={"step": [f"“{step}” is neither."]})
+    return step  # type: ignore[return-value]
 
 
 def period(scope: Scope) -> dict[str, Any]:

@@ -8,25 +8,26 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.api.base import (
+    ERRORS,
     SCOPE_PARAMETERS,
+    STEP_PARAMETER,
     DurationsSerializer,
     MetricsView,
     PeriodSerializer,
     RateSerializer,
     durations,
     rate,
+    step_of,
 )
 from analytics.facts import FACTS, RATES
 from analytics.metrics import sessions
 from analytics.metrics.coverage import coverage
 from analytics.metrics.proposals import proposals_by_status
 from analytics.scope import Scope
-from flowpilot.common.api import ErrorSerializer
 from flowpilot.common.errors import InvalidInput
 from proposals.models import FlowProposal
 from sessions.models import Tier
 
-ERRORS = {400: ErrorSerializer, 403: ErrorSerializer}
 DEFAULT_FACTS = ("ended", "resolved", "escalated", "abandoned")
 
 
@@ -91,7 +92,7 @@ class SeriesView(MetricsView):
     @extend_schema(
         parameters=[
             *SCOPE_PARAMETERS,
-            OpenApiParameter("step", str, enum=["day", "week"], description="Default: week."),
+            STEP_PARAMETER,
             OpenApiParameter(
                 "fact", str, enum=list(FACTS), many=True, description=f"Default: {', '.join(DEFAULT_FACTS)}."
             ),
@@ -102,13 +103,11 @@ class SeriesView(MetricsView):
         return super().get(request)
 
     def figures(self, scope: Scope, request: Request) -> dict[str, Any]:
-        step = request.query_params.get("step") or "week"
+        step = step_of(request)
         names = request.query_params.getlist("fact") or list(DEFAULT_FACTS)
-        if step not in ("day", "week"):
-            raise InvalidInput("A step is a day or a week.", details={"step": [f"“{step}” is neither."]})
         if unknown := [name for name in names if name not in FACTS]:
             raise InvalidInput("There is no such fact.", details={"fact": unknown})
-        points = sessions.series(scope, list(dict.fromkeys(names)), step)  # type: ignore[arg-type]
+        points = sessions.series(scope, list(dict.fromkeys(names)), step)
         return {"step": step, "points": points}
 
 

@@ -2,6 +2,9 @@
 
 from django.urls import path
 
+from analytics.api.handovers import HandoversView
+from analytics.api.psa import PsaView
+from analytics.api.scripts import ScriptsView
 from analytics.api.summary import CoverageView, SeriesView, SummaryView, TiersView
 
 urlpatterns = [
@@ -9,4 +12,7 @@ urlpatterns = [
     path("series/", SeriesView.as_view(), name="metrics-series"),
     path("tiers/", TiersView.as_view(), name="metrics-tiers"),
     path("coverage/", CoverageView.as_view(), name="metrics-coverage"),
+    path("psa/", PsaView.as_view(), name="metrics-psa"),
+    path("scripts/", ScriptsView.as_view(), name="metrics-scripts"),
+    path("handovers/", HandoversView.as_view(), name="metrics-handovers"),
 ]

@@ -22,17 +22,18 @@ _COLUMNS = {"day": "day", "domain": "problem_domain", "team": "team_id"}
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """Times to resolve: of how many sessions, the median and the 90th percentile (None where there is none)."""
+    """Lengths of time: of how many rows, the median and the 90th percentile (None where there is none)."""
 
     n: int
     median: timedelta | None
     p90: timedelta | None
 
     @classmethod
-    def of(cls, minutes: Mapping[int, int]) -> "Durations":
-        """From how many sessions took each number of whole minutes: the least value that the share does not pass."""
-        n = sum(minutes.values())
-        return cls(n, _quantile(minutes, n, 50), _quantile(minutes, n, 90))
+    def of(cls, counts: Mapping[int, int], unit: timedelta = timedelta(minutes=1)) -> "Durations":
+        """From how many took each whole number of minutes, or of another unit: the least value that the share does not
+        pass."""
+        n = sum(counts.values())
+        return cls(n, _quantile(counts, n, 50, unit), _quantile(counts, n, 90, unit))
 
 
 def count_facts(scope: Scope, names: Iterable[str]) -> Counts:
@@ -81,12 +82,12 @@ def _wanted(scope: Scope) -> Wanted:
     )
 
 
-def _quantile(minutes: Mapping[int, int], n: int, percent: int) -> timedelta | None:
+def _quantile(counts: Mapping[int, int], n: int, percent: int, unit: timedelta) -> timedelta | None:
     seen = 0
-    for value in sorted(minutes):
-        seen += minutes[value]
+    for value in sorted(counts):
+        seen += counts[value]
         if seen * 100 >= n * percent:
-            return timedelta(minutes=value)
+            return value * unit
     return None
 
 

@@ -19,7 +19,12 @@ from analytics.scope import Scope, ScopeForm
 from flowpilot.common.errors import InvalidInput
 
 # Label and URL name of each dashboard, in the order of the bar.
-PAGES = (("Overview", "analytics:overview"), ("Coverage", "analytics:coverage"))
+PAGES = (
+    ("Overview", "analytics:overview"),
+    ("Coverage", "analytics:coverage"),
+    ("Ticketing", "analytics:psa"),
+    ("Scripts", "analytics:scripts"),
+)
 
 AnyResponse = HttpResponse | StreamingHttpResponse
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from analytics.metrics import sessions
 from analytics.metrics.proposals import proposals_by_status
 from analytics.pages.frame import Page, dashboard
+from analytics.pages.handovers import handover_block
 from analytics.pages.parts import Block, Card, Cell, Column
 from analytics.rows.registry import rows_url
 from analytics.scope import NO_DOMAIN, Scope
@@ -23,7 +24,7 @@ def build(scope: Scope) -> Page:
     return Page(
         title="Overview",
         cards=_cards(scope, now, before),
-        blocks=[_weeks(scope), _tiers(scope, now), _proposals(scope)],
+        blocks=[_weeks(scope), _tiers(scope, now), _proposals(scope), handover_block(scope)],
         has_data=bool(now.ended or before.ended),
         filled_by="Sessions come in as technicians work them, over the API, or with manage.py import_sessions FILE.",
     )

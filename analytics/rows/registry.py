@@ -4,11 +4,15 @@ from collections.abc import Mapping
 
 from django.urls import reverse
 
+from analytics.rows.handovers import HANDOVERS, WAITING_HANDOVERS
+from analytics.rows.pushes import PUSHES
+from analytics.rows.scripts import SCRIPTED, SCRIPTS
 from analytics.rows.sessions import SESSIONS
 from analytics.rows.source import Source
 from analytics.scope import Scope
 
-SOURCES: Mapping[str, Source] = {source.name: source for source in (SESSIONS,)}
+_ALL = (SESSIONS, PUSHES, SCRIPTS, SCRIPTED, HANDOVERS, WAITING_HANDOVERS)
+SOURCES: Mapping[str, Source] = {source.name: source for source in _ALL}
 
 
 def rows_url(scope: Scope, fact: str, source: str = "sessions") -> str:

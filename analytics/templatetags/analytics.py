@@ -28,7 +28,7 @@ def figure(value: Any) -> str | SafeString:
     if isinstance(value, Difference):
         return points(value)
     if isinstance(value, timedelta):
-        return span(value)
+        return _length(value)
     if isinstance(value, datetime):
         return _whole(formats.date_format(timezone.localtime(value), "j M Y, H:i"))
     if isinstance(value, date):
@@ -36,6 +36,12 @@ def figure(value: Any) -> str | SafeString:
     if isinstance(value, float):
         return f"{value:,.1f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _length(value: timedelta) -> str:
+    """What is measured in seconds is told in seconds; what is measured in minutes and took none of them is not."""
+    seconds = round(value.total_seconds())
+    return f"{seconds} s" if 0 < seconds < 60 else span(value)
 
 
 @register.filter

@@ -34,6 +34,7 @@ _INGEST = frozenset({"ai_sessions.add_aisession", "ai_sessions.change_aisession"
 # Generating a script is a person's work: no service does it.
 _SCRIPTS = frozenset({"ai_sessions.add_generatedscript", "ai_sessions.change_generatedscript"})
 _READ = _WORK | {
+    "ai_sessions.view_handover",
     "ai_sessions.view_psaattempt",
     "ai_sessions.view_psapush",
     "analytics.view_knowledgegap",

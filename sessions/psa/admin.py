@@ -20,6 +20,11 @@ from sessions.psa.services import pushes_requeue
 
 WRITTEN = ["notes_internal", "time_resource", "time_role", "resolved_status", "escalated_status"]
 TESTED = ["last_tested_at", "last_test_ok", "last_test_message"]
+# How analytics narrows the list: to what its figures count.
+NARROWINGS = frozenset(
+    [f"session__{name}__id__exact" for name in ("team", "client", "flow")]
+    + [f"session__{name}__exact" for name in ("problem_domain", "technician_email")]
+)
 CHANGELESS = "They are kept sealed and never shown again. Leave all of them empty to keep what is there."
 
 
@@ -134,6 +139,9 @@ class PsaPushAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         last = PsaAttempt.objects.filter(push=OuterRef("pk")).order_by("-number").values("error")[:1]
         return super().get_queryset(request).annotate(error=Subquery(last)).defer("connection__credentials")
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup in NARROWINGS or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="Push", ordering="ticket_id")
     def summary(self, obj: PsaPush) -> SafeString:

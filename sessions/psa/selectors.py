@@ -24,11 +24,20 @@ SYSTEMS = {
 AT_ONCE = 200
 CHOSEN_FROM = 20
 GIVEN_UP_TOLD = timedelta(days=14)
+# How a push stands, one of five. `eventual`: written after at least one try that did not succeed; a note that an
+# unclear try had written already, and the next one found, is written, too. From the push's own row: tries may be gone.
+OUTCOMES = {
+    "first_try": Q(state=State.SUCCEEDED, attempt_count=1),
+    "eventual": Q(state=State.SUCCEEDED, attempt_count__gt=1),
+    "exhausted": Q(state=State.EXHAUSTED),
+    "pending": Q(state=State.PENDING),
+    "unknown": Q(state=State.UNKNOWN),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class PushCounts:
-    """How pushes stand, each counted once. `eventual`: succeeded after at least one try that did not."""
+    """How many pushes stand in which way (OUTCOMES), each counted once."""
 
     first_try: int
     eventual: int
@@ -43,13 +52,8 @@ class PushCounts:
 
 def push_counts(pushes: QuerySet[PsaPush]) -> PushCounts:
     """Counts of any set of pushes, in one query. Tries are never counted as pushes."""
-    succeeded = Q(state=State.SUCCEEDED)
     counts: dict[str, int] = pushes.order_by().aggregate(
-        first_try=Count("pk", filter=succeeded & Q(attempt_count=1)),
-        eventual=Count("pk", filter=succeeded & Q(attempt_count__gt=1)),
-        exhausted=Count("pk", filter=Q(state=State.EXHAUSTED)),
-        pending=Count("pk", filter=Q(state=State.PENDING)),
-        unknown=Count("pk", filter=Q(state=State.UNKNOWN)),
+        **{name: Count("pk", filter=condition) for name, condition in OUTCOMES.items()}
     )
     return PushCounts(**counts)
 

@@ -3,10 +3,9 @@
 import random
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from flowpilot.accounts.models import Account, Team
-from sessions.models import AISession, Client, Handover
+from sessions.models import AISession, Client
+from tests.analytics.work_rows import add_work
 from tests.factories import make_flow
 
 DOMAINS = ["networking", "email & calendar", ""]
@@ -14,9 +13,9 @@ DOMAINS = ["networking", "email & calendar", ""]
 
 def make_history(account: Account, now: datetime, count: int = 240, seed: int = 7) -> list[AISession]:
     """`count` sessions that began in the 80 days before `now`: all states, tiers, teams, clients and domains, some
-    rated, some handed over, some on a ticket that comes again."""
+    rated, some handed over, some on a ticket that comes again; with pushes, scripts and hand-overs of every kind."""
     dice = random.Random(seed)
-    clients = [None, *(Client.objects.create(account=account, name=name) for name in ("Acme", "Globex"))]
+    clients = [None, *(Client.objects.get_or_create(account=account, name=name)[0] for name in ("Acme", "Globex"))]
     teams = [None, *(Team.objects.get_or_create(account=account, name=name)[0] for name in ("Service Desk", "Field"))]
     flows = [None, make_flow(account).flow]
     sessions = []
@@ -27,7 +26,7 @@ def make_history(account: Account, now: datetime, count: int = 240, seed: int = 
         sessions.append(
             AISession(
                 account=account,
-                external_id=f"H-{number}",
+                external_id=f"H-{seed}-{number}",
                 status=status,
                 started_at=min(started, ended),
                 ended_at=ended if status in AISession.ENDED else None,
@@ -44,8 +43,5 @@ def make_history(account: Account, now: datetime, count: int = 240, seed: int = 
             )
         )
     made = AISession.objects.bulk_create(sessions)
-    given = [one for one in made if dice.random() < 0.2]
-    Handover.objects.bulk_create(
-        Handover(account=account, session=one, reason="Beyond me", claimed_at=timezone.now()) for one in given
-    )
+    add_work(account, made, now, seed)
     return made

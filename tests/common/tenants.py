@@ -99,9 +99,21 @@ SCRIPTS: dict[str, tuple[set[str], str | None]] = {
     "scripts:form": (EVERYONE - {"carol", "sam"}, "ai_sessions_scripttemplate"),
     "scripts:generated": (EVERYONE, "ai_sessions_generatedscript"),
 }
-DASHBOARDS = {"analytics:overview": READERS, "analytics:coverage": READERS}
+DASHBOARDS = {
+    "analytics:overview": READERS,
+    "analytics:coverage": READERS,
+    "analytics:psa": READERS,
+    "analytics:scripts": READERS,
+}
 # The rows behind a figure: who may open each kind, and a fact of it.
-FIGURES = {"sessions": (READERS, "ended")}
+FIGURES = {
+    "sessions": (READERS, "ended"),
+    "pushes": (READERS, "pending-attempts-0-kind-note"),
+    "scripts": (READERS, "generated-shell-bash"),
+    "scripted-sessions": (READERS, "ended-scripts-with"),
+    "handovers": (READERS, "given"),
+    "waiting-handovers": (READERS, "waiting"),
+}
 # Knowledge gaps: the list; who may open one, and what they then get (405 where only a POST is answered).
 GAPS = {"gaps:list": READERS}
 GAP = {"gaps:detail": (READERS, 200), "gaps:propose": (REVIEWERS, 405)}
@@ -123,6 +135,9 @@ API_OF_LIST = {
     "metrics-tiers": READERS,
     "metrics-coverage": READERS,
     "gap-list": READERS,
+    "metrics-psa": READERS,
+    "metrics-scripts": READERS,
+    "metrics-handovers": READERS,
     "definition-schema": EVERYONE,
 }
 # (who may, the row, the answer to those who may: an empty decision is refused field by field)
