@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from pydantic import BaseModel
 
+from flowpilot.common.problems import MEDIA_TYPE
 from flowpilot.flows.definition import FlowDefinition
 from sessions.records import SessionRecord
 
@@ -36,6 +37,9 @@ def add_error_responses(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]
         for operation in operations.values():
             for status, why in _refusals(path, operation).items():
                 operation["responses"].setdefault(status, _error(why))
+            for status, answer in operation["responses"].items():
+                if status >= "400" and "application/json" in answer.get("content", {}):
+                    answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
             operation["responses"] = dict(sorted(operation["responses"].items()))
     return result
 
@@ -48,18 +52,18 @@ def _refusals(path: str, operation: dict[str, Any]) -> dict[str, str]:
     }
     names = {parameter["name"] for parameter in operation.get("parameters", [])}
     if names - {"id"}:
-        found["400"] = "A parameter or a field is wrong; `details` says which."
+        found["400"] = "A parameter or a field is wrong; `errors` says which."
     if "{" in path:
         found["404"] = "There is no such row in the caller's accounts."
     if "page" in names:
         found["404"] = "There is no such page."
     if "requestBody" in operation:
-        found["400"] = "The body is not JSON or has wrong fields; `details` says which."
+        found["400"] = "The body is not JSON or has wrong fields; `errors` says which."
         found["413"] = "The body is too long."
         found["415"] = "The body is not application/json."
     return found
 
 
 def _error(description: str) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Error"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}

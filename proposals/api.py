@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flowpilot.common.api import ErrorSerializer, TenantViewSet
+from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from proposals.filters import FlowProposalFilter
 from proposals.models import FlowProposal
 from proposals.review import proposal_approve, proposal_dismiss, proposal_publish, proposal_reject
@@ -74,7 +74,7 @@ class PublishSerializer(DecisionSerializer):
 DECISION: dict[str, Any] = {
     "responses": {
         200: FlowProposalSerializer,
-        **dict.fromkeys((400, 403, 404, 409), ErrorSerializer),
+        **dict.fromkeys((400, 403, 404, 409), ProblemSerializer),
     }
 }
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flowpilot.accounts.selectors import account_of_request
-from flowpilot.common.api import ErrorSerializer, TenantViewSet
+from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
 from sessions.filters import SessionFilter
 from sessions.ingest import IngestResult, sessions_ingest
@@ -85,7 +85,7 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
             {"$ref": "#/components/schemas/SessionRecord"},
             {"type": "array", "maxItems": MAX_BULK, "items": {"$ref": "#/components/schemas/SessionRecord"}},
         ]}},
-        responses={200: RESULTS, 201: RESULTS, 400: ErrorSerializer, 403: ErrorSerializer, 404: ErrorSerializer},
+        responses={200: RESULTS, 201: RESULTS, 400: ProblemSerializer, 403: ProblemSerializer, 404: ProblemSerializer},
     )  # fmt: skip
     def create(self, request: Request) -> Response:
         account = account_of_request(request.user, request.query_params.get("account"))

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from analytics.metrics.counting import Durations
 from analytics.metrics.sessions import Step
 from analytics.scope import DEFAULT_PERIOD, PERIODS, Scope
-from flowpilot.common.api import ErrorSerializer
+from flowpilot.common.api import ProblemSerializer
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.statistics import Rate
 
@@ -31,7 +31,7 @@ SCOPE_PARAMETERS = [
 ]
 
 
-ERRORS = {400: ErrorSerializer, 403: ErrorSerializer}
+ERRORS = {400: ProblemSerializer, 403: ProblemSerializer}
 STEP_PARAMETER = OpenApiParameter("step", str, enum=["day", "week"], description="Default: week.")
 
 

@@ -12,7 +12,7 @@ from analytics.gaps.models import KnowledgeGap
 from analytics.gaps.selectors import gaps_visible, people_for
 from analytics.gaps.services import MOST_TEXT, gap_change
 from analytics.gaps.words import why
-from flowpilot.common.api import ErrorSerializer, TenantViewSet
+from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
 
 
@@ -109,7 +109,7 @@ class KnowledgeGapViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
         summary="Change state, owner, due date or notes",
         description="A gap is not closed by hand: it closes when its measured rate recovers.",
         request=GapChangeSerializer,
-        responses={200: KnowledgeGapSerializer, **dict.fromkeys((400, 403, 404, 409), ErrorSerializer)},
+        responses={200: KnowledgeGapSerializer, **dict.fromkeys((400, 403, 404, 409), ProblemSerializer)},
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         gap = self.get_object()

@@ -9,14 +9,28 @@ from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.viewsets import GenericViewSet
 
 from flowpilot.common.errors import ServiceError
+from flowpilot.common.problems import MEDIA_TYPE, problem
 
 
-class ErrorSerializer(serializers.Serializer):
-    """What every refusal looks like."""
+class ProblemErrorSerializer(serializers.Serializer):
+    """One thing that is wrong with a request."""
 
+    pointer = serializers.CharField(required=False, help_text="Where in the body (RFC 6901).")
+    parameter = serializers.CharField(required=False, help_text="Which parameter of the query.")
+    detail = serializers.CharField()
+    code = serializers.CharField(required=False)
+
+
+class ProblemSerializer(serializers.Serializer):
+    """What every refusal looks like: problem details (RFC 9457)."""
+
+    type = serializers.CharField(help_text="urn:flowpilot:problem: and the code.")
+    title = serializers.CharField(help_text="The status in words.")
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="A sentence for people.")
     code = serializers.CharField(help_text="A word for programs.")
-    message = serializers.CharField(help_text="A sentence for people.")
-    details = serializers.JSONField(required=False, help_text="What and where, when there is more to say.")
+    errors: Any = ProblemErrorSerializer(many=True, required=False, help_text="What is wrong, and where.")
+    details = serializers.JSONField(required=False, help_text="Facts about a refusal that is no error of the request.")
 
 
 class TenantViewSet(GenericViewSet):
@@ -36,23 +50,25 @@ class TenantViewSet(GenericViewSet):
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer refusals as ErrorSerializer; anything unexpected stays Django's 500."""
+    """Answer refusals as problem details; anything unexpected stays Django's 500."""
+    of_query = context["request"].method in ("GET", "HEAD")
     if isinstance(error, ServiceError):
-        return Response(_body(error.code, error.message, error.details), status=error.status)
+        return _answer(problem(error.status, error.code, error.message, error.details, of_query=of_query))
     response = drf_exception_handler(error, context)
     if response is None:
         return None
     data: Any = response.data
     if isinstance(data, dict) and set(data) == {"detail"}:
         detail = data["detail"]
-        response.data = _body(getattr(detail, "code", "error"), str(detail), None)
+        body = problem(response.status_code, getattr(detail, "code", "error"), str(detail))
     else:
-        response.data = _body("invalid", "The request has invalid fields.", data)
-    return response
+        body = problem(400, "invalid", "The request has invalid fields.", data, of_query=of_query)
+    answer = _answer(body)
+    for name, value in response.items():
+        if name.lower() != "content-type":
+            answer[name] = value
+    return answer
 
 
-def _body(code: str, message: str, details: Any) -> dict[str, Any]:
-    body: dict[str, Any] = {"code": code, "message": message}
-    if details:
-        body["details"] = details
-    return body
+def _answer(body: dict[str, Any]) -> Response:
+    return Response(body, status=body["status"], content_type=MEDIA_TYPE)

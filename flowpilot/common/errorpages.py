@@ -11,6 +11,8 @@ from django.views import defaults
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from flowpilot.common.problems import MEDIA_TYPE, problem
+
 AWAY = "FlowPilot cannot reach {what} at the moment. Nothing was changed; please try again in a minute."
 RETRY_AFTER_S = "30"
 DATABASE_ERRORS = (OperationalError, InterfaceError)
@@ -57,4 +59,4 @@ def _is_api(request: HttpRequest) -> bool:
 
 
 def _answer(status: int, code: str, message: str) -> HttpResponse:
-    return JsonResponse({"code": code, "message": message}, status=status)
+    return JsonResponse(problem(status, code, message), status=status, content_type=MEDIA_TYPE)

@@ -167,7 +167,8 @@ def test_the_api_tells_and_changes(cast: Cast, api: Any, gap: KnowledgeGap) -> N
     assert client.patch(url, {"revision": 1, "notes": "late"}).status_code == 409
     assert client.patch(url, {"notes": "which?"}).status_code == 400
     assert client.patch(url, {"revision": 2, "state": "closed"}).status_code == 409
-    assert client.patch(url, {"revision": 2, "state": "accepted"}).json()["details"]["reason"]
+    [missing] = client.patch(url, {"revision": 2, "state": "accepted"}).json()["errors"]
+    assert missing["pointer"] == "/reason"
     assert client.patch(url, {"revision": 2, "owner": cast.bob.email}).json()["code"] == "invalid"
     assert client.patch(url, {"revision": 2, "owner": None}).json()["owner"] is None
     assert api(cast.carol).patch(url, {"revision": 3, "notes": "mine"}).status_code == 403

@@ -76,8 +76,8 @@ def test_a_wrong_scope_names_its_field(cast: Cast, api: Any, query: str, field: 
     response = api(cast.carol).get(f"{SUMMARY}?{query}")
     assert response.status_code == 400
     body = response.json()
-    assert (body["code"], body["message"]) == ("invalid", "This scope is not valid.")
-    assert list(body["details"]) == [field]
+    assert (body["code"], body["detail"]) == ("invalid", "This scope is not valid.")
+    assert [error["parameter"] for error in body["errors"]] == [field]
 
 
 @pytest.mark.parametrize("query", ["step=year", "fact=nothing"])

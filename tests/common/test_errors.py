@@ -45,12 +45,14 @@ def test_every_refusal_of_the_api_has_a_code_and_a_sentence(
 ) -> None:
     client = api(getattr(cast, who) if who else None)
     response = getattr(client, method)(f"/api/v1/{address}", body)
-    assert (response.status_code, response["Content-Type"]) == (status, "application/json")
+    assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
     told = response.json()
     assert told["code"] == code
-    assert told["message"][0].isupper()
-    assert told["message"][-1] == "."
-    assert set(told) <= {"code", "message", "details"}
+    assert told["detail"][0].isupper()
+    assert told["detail"][-1] == "."
+    assert (told["type"], told["status"]) == (f"urn:flowpilot:problem:{code}", status)
+    assert told["title"]
+    assert set(told) <= {"type", "title", "status", "detail", "code", "errors", "details"}
 
 
 def test_refusals_of_services_keep_their_own_words(cast: Cast, api: Any) -> None:
@@ -62,14 +64,14 @@ def test_refusals_of_services_keep_their_own_words(cast: Cast, api: Any) -> None
     assert (blind.status_code, blind.json()["code"]) == (403, "not_allowed")
     broken = alice.post(f"/api/v1/proposals/{new.pk}/publish/", {"revision": 1, "definition": {"nodes": []}})
     assert (broken.status_code, broken.json()["code"]) == (400, "invalid_definition")
-    assert {"pointer", "code", "message"} == set(broken.json()["details"][0])
+    assert {"pointer", "code", "detail"} == set(broken.json()["errors"][0])
 
 
 def test_django_s_own_error_pages_below_the_api_are_json(rf: RequestFactory) -> None:
     request = rf.get("/api/v1/sessions/")
     answers = [bad_request(request, ValueError()), page_not_found(request, ValueError()), server_error(request)]
     assert [answer.status_code for answer in answers] == [400, 404, 500]
-    assert all(answer["Content-Type"] == "application/json" for answer in answers)
+    assert all(answer["Content-Type"] == "application/problem+json" for answer in answers)
 
 
 def test_a_failure_of_the_api_is_a_sentence_and_no_traceback(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +152,7 @@ def test_a_lost_server_is_503_with_a_sentence(
     response = client.get("/api/v1/flows/")
     sentence = f"FlowPilot cannot reach {what} at the moment. Nothing was changed; please try again in a minute."
     assert (response.status_code, response["Retry-After"]) == (503, "30")
-    assert response.json() == {"code": "unavailable", "message": sentence}
+    assert (response.json()["code"], response.json()["detail"]) == ("unavailable", sentence)
 
 
 ASK = """
@@ -177,7 +179,7 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_every_address_answers_while_both_are_away() -> None:
     answer = run("-c", ASK).stdout.splitlines()
     assert answer[0].startswith("/admin/ 503 FlowPilot cannot reach its database")
-    assert answer[1].startswith('/api/v1/flows/ 503 {"code": "unavailable", "message": "FlowPilot')
+    assert answer[1].startswith('/api/v1/flows/ 503 {"type": "urn:flowpilot:problem:unavailable"')
     assert answer[2] == '/healthz 200 {"status": "ok"}'
     assert answer[3] == '/readyz 503 {"status": "unavailable", "postgresql": "unavailable", "redis": "unavailable"}'
 

@@ -61,7 +61,7 @@ class TestDeciding:
         assert api(cast.alice).post(url(first, "dismiss"), {"revision": 1}).data["status"] == "dismissed"
         without = api(cast.alice).post(url(second, "reject"), {"revision": 1})
         assert (without.status_code, without.data["code"]) == (400, "invalid")
-        assert "notes" in without.data["details"]
+        assert [error["pointer"] for error in without.data["errors"]] == ["/notes"]
         told = api(cast.alice).post(url(second, "reject"), {"revision": 1, "notes": "too vague"})
         assert (told.data["status"], told.data["reviewer_notes"]) == ("rejected", "too vague")
 
@@ -74,14 +74,14 @@ class TestDeciding:
         late = {"revision": 1, "wake_at": "2020-01-01T00:00:00Z"}
         told = api(cast.alice).post(url(make_proposal(cast.account), "dismiss"), late)
         assert (told.status_code, told.data["code"]) == (400, "invalid")
-        assert "wake_at" in told.data["details"]
+        assert [error["pointer"] for error in told.data["errors"]] == ["/wake_at"]
 
     def test_an_invalid_definition_is_told_with_pointers(self, cast: Cast, api: Any) -> None:
         proposal = make_proposal(cast.account)
         broken = {**definition(), "root": "nowhere"}
         response = api(cast.alice).post(url(proposal, "publish"), {"revision": 1, "definition": broken})
         assert (response.status_code, response.data["code"]) == (400, "invalid_definition")
-        assert "/root" in {error["pointer"] for error in response.data["details"]}
+        assert "/root" in {error["pointer"] for error in response.data["errors"]}
 
     def test_a_change_cannot_be_approved(self, cast: Cast, api: Any) -> None:
         response = api(cast.alice).post(url(make_change(cast.account), "approve"), {"revision": 1})

@@ -47,20 +47,17 @@ def test_a_list_keeps_the_good_and_tells_the_bad_in_their_place(cast: Cast, api:
 def test_a_single_bad_record_is_400_with_its_faults(cast: Cast, api: Any) -> None:
     response = api(cast.bob).post(SESSIONS, record("A", steps=[{"kind": "note"}], colour="red"))
     assert response.status_code == 400
-    assert response.json() == {
-        "code": "invalid",
-        "message": "The session record is not valid.",
-        "details": [
-            {"field": "steps/0/prompt", "reason": "is missing"},
-            {"field": "colour", "reason": "is not a field of a session record"},
-        ],
-    }
+    assert (response.json()["code"], response.json()["detail"]) == ("invalid", "The session record is not valid.")
+    assert response.json()["errors"] == [
+        {"pointer": "/steps/0/prompt", "detail": "is missing"},
+        {"pointer": "/colour", "detail": "is not a field of a session record"},
+    ]
 
 
 def test_an_empty_list_and_one_too_long(cast: Cast, api: Any) -> None:
     assert api(cast.bob).post(SESSIONS, []).json() == {"results": []}
     response = api(cast.bob).post(SESSIONS, [{}] * 1_001)
-    assert (response.status_code, response.json()["message"]) == (
+    assert (response.status_code, response.json()["detail"]) == (
         400,
         "a list holds at most 1000 records, this one has 1001",
     )
@@ -79,7 +76,7 @@ def test_an_empty_list_and_one_too_long(cast: Cast, api: Any) -> None:
 def test_a_body_that_is_no_json(cast: Cast, api: Any, raw: bytes, words: str) -> None:
     response = send(api(cast.bob), raw)
     assert (response.status_code, response.json()["code"]) == (400, "parse_error")
-    assert words in response.json()["message"]
+    assert words in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +85,7 @@ def test_a_body_that_is_no_json(cast: Cast, api: Any, raw: bytes, words: str) ->
 def test_json_that_is_no_record(cast: Cast, api: Any, raw: bytes) -> None:
     response = send(api(cast.bob), raw)
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
-    assert response.json()["details"]
+    assert response.json()["errors"]
 
 
 def test_a_body_of_another_type_or_size(cast: Cast, api: Any) -> None:
@@ -96,15 +93,16 @@ def test_a_body_of_another_type_or_size(cast: Cast, api: Any) -> None:
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
     huge = b'{"title": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
     response = send(api(cast.bob), huge)
-    assert (response.status_code, response.json()) == (
+    assert (response.status_code, response.json()["code"], response.json()["detail"]) == (
         413,
-        {"code": "too_large", "message": "The body is longer than 16 MiB: send it in parts."},
+        "too_large",
+        "The body is longer than 16 MiB: send it in parts.",
     )
 
 
 def test_a_log_in_with_several_accounts_names_one(cast: Cast, api: Any) -> None:
     response = api(cast.root).post(SESSIONS, record("A"))
-    assert (response.status_code, response.json()["message"]) == (400, "name the account by ?account=SLUG")
+    assert (response.status_code, response.json()["detail"]) == (400, "name the account by ?account=SLUG")
     assert api(cast.root).post(f"{SESSIONS}?account=contoso", record("A")).status_code == 201
     assert AISession.objects.get().account == cast.other_account
     assert api(cast.alice).post(f"{SESSIONS}?account=%00", record("B")).status_code == 404
@@ -172,7 +170,11 @@ def test_filters(cast: Cast, api: Any, query: str, found: set[str]) -> None:
 )
 def test_a_filter_that_makes_no_sense_names_its_field(cast: Cast, api: Any, query: str, field: str) -> None:
     response = api(cast.carol).get(f"{SESSIONS}?{query}")
-    assert (response.status_code, response.json()["code"], list(response.json()["details"])) == (
+    assert (
+        response.status_code,
+        response.json()["code"],
+        [error["parameter"] for error in response.json()["errors"]],
+    ) == (
         400,
         "invalid",
         [field],
@@ -186,7 +188,7 @@ def test_pages(cast: Cast, api: Any) -> None:
     assert (body["count"], [row["external_id"] for row in body["results"]]) == (3, ["P-2", "P-1"])
     assert [row["external_id"] for row in api(cast.carol).get(body["next"]).json()["results"]] == ["P-0"]
     response = api(cast.carol).get(f"{SESSIONS}?page=9")
-    assert (response.status_code, response.json()) == (404, {"code": "not_found", "message": "Invalid page."})
+    assert (response.status_code, response.json()["detail"]) == (404, "Invalid page.")
 
 
 def test_other_methods_are_refused(cast: Cast, api: Any) -> None:
