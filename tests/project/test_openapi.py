@@ -8,6 +8,7 @@ import yaml
 from django.core.management import call_command
 from django.urls import reverse
 
+from tests.common.tenants import API_OF_LIST, API_OF_ROW
 from tests.conftest import Cast
 from tests.factories import make_proposal, make_session, record
 
@@ -94,11 +95,13 @@ def provoke(client: Any, method: str, url: str) -> list[int]:
         {"revision": 99, "notes": "x", "definition": {}},
         {"revision": 1, "notes": "n"},
     ]
-    found = [client.post(url, body, format="json").status_code for body in bodies]
-    found.append(client.post(f"{url}?account=nowhere", {}, format="json").status_code)
-    found.append(client.post(url, b"{", content_type="application/json").status_code)
-    found.append(client.post(url, b"x", content_type="text/plain").status_code)
-    found.append(client.post(url, b"{}", content_type="application/json", CONTENT_LENGTH=str(2**40)).status_code)
+    found = [getattr(client, method)(url, body, format="json").status_code for body in bodies]
+    found.append(getattr(client, method)(f"{url}?account=nowhere", {}, format="json").status_code)
+    found.append(getattr(client, method)(url, b"{", content_type="application/json").status_code)
+    found.append(getattr(client, method)(url, b"x", content_type="text/plain").status_code)
+    found.append(
+        getattr(client, method)(url, b"{}", content_type="application/json", CONTENT_LENGTH=str(2**40)).status_code
+    )
     return found
 
 
