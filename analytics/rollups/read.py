@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import DateField, QuerySet
+from django.db.models.functions import Cast, TruncDate, TruncWeek
 
 from analytics.rollups.kept import Kept
 from analytics.rollups.marks import MARKED
@@ -15,39 +17,38 @@ from analytics.rollups.models import KeptModel
 from analytics.rollups.spans import counted_in_span
 from sessions.models import AISession
 
-# How rows may be grouped, by day and week in the time zone that is read in.
-WEEK = "date_trunc('week', day)::date"
-TIMES = {"day": "day", "week": WEEK}
+# How rows may be grouped by time, in the time zone that is read in.
+TIMES = {"day": "day", "week": "date_trunc('week', day)::date"}
 
-# `span`: what is counted directly: the parts of days at both ends, marked days, and every day of accounts whose days
-# are not kept, or in another time zone. `clean`: the days that what is kept holds for, without those of `clean_month`:
-# months of which it holds for every day, where whole months will do. Together they are the period.
+# A total may be put together of days of any time zone, so it takes those that an account's are kept in; days and weeks
+# are the reader's. `span` is what is counted directly: the parts of days at both ends, marked days, and every day of
+# accounts whose days are not kept, or not as the reader has them. `clean` are the days that what is kept holds for,
+# without those of `clean_month`: months of which it holds for every day. Together they are the period.
 READ = """
 WITH asked AS MATERIALIZED (
     SELECT %s::timestamptz AS starts, %s::timestamptz AS ends, %s::text AS zone, %s::bigint[] AS accounts,
-      %s::boolean AS may_be_kept, %s::boolean AS by_month
+      %s::boolean AS is_total
 ), scope AS MATERIALIZED (
-    SELECT a.id AS account_id, asked.zone, r.account_id IS NOT NULL AND asked.may_be_kept AS is_rolled,
-      CASE WHEN asked.by_month THEN r.months_before END AS months_before
+    SELECT a.id AS account_id, coalesce(r.time_zone, asked.zone) AS zone, r.account_id IS NOT NULL AS is_rolled,
+      CASE WHEN asked.is_total THEN r.months_before END AS months_before
     FROM asked CROSS JOIN accounts_account a
-    LEFT JOIN analytics_rolledaccount r ON r.account_id = a.id AND r.time_zone = asked.zone
+    LEFT JOIN analytics_rolledaccount r ON r.account_id = a.id AND (asked.is_total OR r.time_zone = asked.zone)
     WHERE asked.accounts IS NULL OR a.id = ANY(asked.accounts)
 ), rolled AS (
     SELECT account_id, zone FROM scope WHERE is_rolled
 ), marked AS MATERIALIZED (
     SELECT DISTINCT account_id, day FROM ({marked}) m
 ), calendar AS MATERIALIZED (
-    SELECT d::date AS day, date_trunc('month', d)::date AS month,
-      greatest(d AT TIME ZONE zone, asked.starts) AS starts,
-      least((d + interval '1 day') AT TIME ZONE zone, asked.ends) AS ends,
-      d AT TIME ZONE zone >= asked.starts AND (d + interval '1 day') AT TIME ZONE zone <= asked.ends AS is_whole
-    FROM asked CROSS JOIN generate_series((asked.starts AT TIME ZONE zone)::date::timestamp,
-      asked.ends AT TIME ZONE zone, interval '1 day') d
+    SELECT account_id, is_rolled, months_before, d::date AS day, date_trunc('month', d)::date AS month,
+      d AT TIME ZONE scope.zone AS starts, (d + interval '1 day') AT TIME ZONE scope.zone AS ends
+    FROM asked CROSS JOIN scope CROSS JOIN generate_series((asked.starts AT TIME ZONE scope.zone)::date::timestamp,
+      asked.ends AT TIME ZONE scope.zone, interval '1 day') d
 ), piece AS MATERIALIZED (
-    SELECT s.account_id, c.day, c.month, c.starts, c.ends, s.months_before,
-      s.is_rolled AND c.is_whole AND m.day IS NULL AS is_clean
-    FROM scope s CROSS JOIN calendar c LEFT JOIN marked m ON m.account_id = s.account_id AND m.day = c.day
-    WHERE c.starts < c.ends
+    SELECT c.account_id, c.day, c.month, c.months_before,
+      greatest(c.starts, asked.starts) AS starts, least(c.ends, asked.ends) AS ends,
+      c.is_rolled AND c.starts >= asked.starts AND c.ends <= asked.ends AND m.day IS NULL AS is_clean
+    FROM asked CROSS JOIN calendar c LEFT JOIN marked m ON m.account_id = c.account_id AND m.day = c.day
+    WHERE c.starts < asked.ends AND c.ends > asked.starts
 ), clean_month AS MATERIALIZED (
     SELECT account_id, month AS day FROM piece WHERE is_clean AND month < months_before GROUP BY account_id, month
     HAVING count(*) = extract(day FROM month + interval '1 month' - interval '1 day')
@@ -61,6 +62,9 @@ SELECT {columns} FROM ({parts}) part {groups}
 """
 
 
+RowsOf = Callable[[type[KeptModel]], QuerySet[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which sessions, of which time: those of `sessions` that ended from `start` to before `end`.
@@ -70,7 +74,7 @@ class Wanted:
     """
 
     sessions: QuerySet[AISession]
-    kept: Callable[[type[KeptModel]], QuerySet[Any]] | None
+    kept: RowsOf | None
     accounts: Sequence[int] | None
     start: datetime
     end: datetime
@@ -83,37 +87,55 @@ def read(kept: Kept, wanted: Wanted, by: Sequence[str] = (), sums: Sequence[str]
     `by` names keys of `kept`, "day" or "week"; without it there is one row, or none. A rollup that lags, or is wrong
     about a marked day, changes nothing.
     """
-    keys, sums = [name for name in kept.keys if name in by], list(sums or kept.sums)
     try:
-        direct, values = counted_in_span(kept, wanted.sessions, keys, sums)
+        if wanted.kept is None:
+            return _directly(kept, wanted, list(by), list(sums or kept.sums))
+        return _together(kept, wanted, wanted.kept, list(by), list(sums or kept.sums))
     except EmptyResultSet:
         return []
-    columns = ["day", *keys, *sums]
-    parts = [f"SELECT span.{', '.join(columns)} FROM span CROSS JOIN LATERAL ({direct}) d"]  # noqa: S608
+
+
+def _together(kept: Kept, wanted: Wanted, rows_of: RowsOf, by: list[str], sums: list[str]) -> list[dict[str, Any]]:
+    keys = [name for name in kept.keys if name in by]
+    columns = ", ".join(["day", *keys, *sums])
+    direct, values = counted_in_span(kept, wanted.sessions, keys, sums)
+    parts = [f"SELECT span.{columns} FROM span CROSS JOIN LATERAL ({direct}) d"]  # noqa: S608
     for model, clean in ((kept.day, "clean"), (kept.month, "clean_month")):
-        if wanted.kept is None:
-            continue
-        rows, more = wanted.kept(model).order_by().values("account_id", *columns).query.sql_with_params()
-        parts.append(f"SELECT {', '.join(columns)} FROM {clean} JOIN ({rows}) k USING (account_id, day)")  # noqa: S608
+        rows, more = rows_of(model).order_by().values("account_id", "day", *keys, *sums).query.sql_with_params()
+        parts.append(f"SELECT {columns} FROM {clean} JOIN ({rows}) k USING (account_id, day)")  # noqa: S608
         values = (*values, *more)
     groups = [f"{TIMES.get(name, name)} AS {name}" for name in by]
-    return _rows(wanted, groups, [f"sum({name})::bigint AS {name}" for name in sums], " UNION ALL ".join(parts), values)
-
-
-def _rows(
-    wanted: Wanted, groups: Sequence[str], sums: Sequence[str], parts: str, values: Sequence[Any]
-) -> list[dict[str, Any]]:
-    places = ", ".join(str(place) for place in range(1, len(groups) + 1))
+    places = ", ".join(str(place) for place in range(1, len(by) + 1))
     sql = READ.format(
         marked=MARKED,
-        columns=", ".join([*groups, *sums]),
-        parts=parts,
-        groups=f"GROUP BY {places} ORDER BY {places}" if groups else "HAVING count(*) > 0",
+        columns=", ".join([*groups, *(f"sum({name})::bigint AS {name}" for name in sums)]),
+        parts=" UNION ALL ".join(parts),
+        groups=f"GROUP BY {places} ORDER BY {places}" if by else "HAVING count(*) > 0",
     )
     accounts = None if wanted.accounts is None else list(wanted.accounts)
-    by_month = not any(group.endswith((" AS day", " AS week")) for group in groups)
-    asked = (wanted.start, wanted.end, wanted.zone, accounts, wanted.kept is not None, by_month)
+    asked = (wanted.start, wanted.end, wanted.zone, accounts, not TIMES.keys() & set(by))
     with connection.cursor() as cursor:
         cursor.execute(sql, (*asked, *values))
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _directly(kept: Kept, wanted: Wanted, by: list[str], sums: list[str]) -> list[dict[str, Any]]:
+    """Without what is kept: the database is free to choose an index by what the sessions are narrowed to."""
+    sessions = wanted.sessions.filter(status__in=AISession.ENDED, ended_at__gte=wanted.start, ended_at__lt=wanted.end)
+    zone = ZoneInfo(wanted.zone)
+    if "day" in by:
+        sessions = sessions.annotate(day=TruncDate("ended_at", tzinfo=zone))
+    if "week" in by:
+        sessions = sessions.annotate(week=Cast(TruncWeek("ended_at", tzinfo=zone), DateField()))
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    # By account, too: a reader of several adds them up.
+    for row in kept.count(sessions, by, sums):
+        group = found.setdefault(tuple(row[name] for name in by), {name: row[name] for name in by})
+        group.update({name: group.get(name, 0) + row[name] for name in sums})
+    return [found[key] for key in sorted(found, key=_order)]
+
+
+def _order(key: tuple[Any, ...]) -> list[tuple[bool, Any]]:
+    """As the database orders: no team comes last."""
+    return [(value is None, 0 if value is None else value) for value in key]

@@ -167,7 +167,7 @@ class Ledger:
         zone = self.account.time_zone if dice.random() < 0.8 else dice.choice(ZONES)
         return Wanted(
             self.sessions.filter(**filters),
-            kept_of(self.account, **filters),
+            kept_of(self.account, **filters) if dice.random() < 0.9 else None,
             [self.account.pk],
             start,
             end,

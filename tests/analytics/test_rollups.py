@@ -199,7 +199,8 @@ def test_without_marks_only_what_is_kept_is_read(account: Account) -> None:
     assert total(COUNTS, everything(account), "ended") == 8
     assert total(DURATIONS, everything(account), "sessions", by="week") == 7
     assert total(DURATIONS, everything(account), "sessions") == 8
-    assert total(COUNTS, everything(account, "UTC"), "ended") == 1
+    assert total(COUNTS, everything(account, "UTC"), "ended") == 8
+    assert total(COUNTS, everything(account, "UTC"), "ended", by="day") == 1
     add(account)
     assert total(COUNTS, everything(account), "ended") == 2
     assert total(DURATIONS, everything(account), "sessions") == 2
