@@ -11,6 +11,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from analytics.choices import session_values
 from flowpilot.accounts.models import Team
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.kept import kept
@@ -187,9 +188,4 @@ def midnight(day: date, zone: str) -> datetime:
 
 def _values(user: Any, column: str) -> list[str]:
     """The values of a text column of the viewer's sessions, at most CHOICES_SECONDS old: only offered, never asked."""
-
-    def find() -> list[str]:
-        found = AISession.objects.for_user(user).exclude(**{column: ""}).order_by()
-        return sorted(found.values_list(column, flat=True).distinct())
-
-    return kept(f"analytics:{column}:{user.pk}", CHOICES_SECONDS, find)
+    return kept(f"analytics:{column}:{user.pk}", CHOICES_SECONDS, lambda: session_values(user, column))

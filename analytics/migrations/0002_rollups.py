@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='accounts.account')),
                 ('time_zone', models.CharField(max_length=64)),
+                ('definition', models.CharField(max_length=64)),
                 ('months_before', models.DateField()),
                 ('rolled_at', models.DateTimeField(auto_now=True)),
             ],

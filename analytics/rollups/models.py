@@ -112,11 +112,13 @@ class DurationMonth(Durations):
 class RolledAccount(models.Model):
     """That an account's days are kept, of which time zone they are, and since when.
 
-    Without it, or where a viewer's time zone is another one, everything is counted directly.
+    Without it everything is counted directly, and so are the days of a viewer in another time zone.
     """
 
     account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True, related_name="+")
     time_zone = models.CharField(max_length=64)
+    # Of the statements that counted them: when a fact is defined anew, what was kept before does not hold any more.
+    definition = models.CharField(max_length=64)
     # The first month that is not kept as a whole, by its first day: the one that was under way at the last turn.
     months_before = models.DateField()
     rolled_at = models.DateTimeField(auto_now=True)

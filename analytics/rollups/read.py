@@ -14,7 +14,7 @@ from django.db.models.functions import Cast, TruncDate, TruncWeek
 from analytics.rollups.kept import Kept
 from analytics.rollups.marks import MARKED
 from analytics.rollups.models import KeptModel
-from analytics.rollups.spans import counted_in_span
+from analytics.rollups.spans import counted_in_span, definition
 from sessions.models import AISession
 
 # How rows may be grouped by time, in the time zone that is read in.
@@ -27,12 +27,13 @@ TIMES = {"day": "day", "week": "date_trunc('week', day)::date"}
 READ = """
 WITH asked AS MATERIALIZED (
     SELECT %s::timestamptz AS starts, %s::timestamptz AS ends, %s::text AS zone, %s::bigint[] AS accounts,
-      %s::boolean AS is_total
+      %s::boolean AS is_total, %s::text AS definition
 ), scope AS MATERIALIZED (
     SELECT a.id AS account_id, coalesce(r.time_zone, asked.zone) AS zone, r.account_id IS NOT NULL AS is_rolled,
       CASE WHEN asked.is_total THEN r.months_before END AS months_before
     FROM asked CROSS JOIN accounts_account a
-    LEFT JOIN analytics_rolledaccount r ON r.account_id = a.id AND (asked.is_total OR r.time_zone = asked.zone)
+    LEFT JOIN analytics_rolledaccount r ON r.account_id = a.id AND r.definition = asked.definition
+      AND (asked.is_total OR r.time_zone = asked.zone)
     WHERE asked.accounts IS NULL OR a.id = ANY(asked.accounts)
 ), rolled AS (
     SELECT account_id, zone FROM scope WHERE is_rolled
@@ -113,7 +114,7 @@ def _together(kept: Kept, wanted: Wanted, rows_of: RowsOf, by: list[str], sums: 
         groups=f"GROUP BY {places} ORDER BY {places}" if by else "HAVING count(*) > 0",
     )
     accounts = None if wanted.accounts is None else list(wanted.accounts)
-    asked = (wanted.start, wanted.end, wanted.zone, accounts, not TIMES.keys() & set(by))
+    asked = (wanted.start, wanted.end, wanted.zone, accounts, not TIMES.keys() & set(by), definition())
     with connection.cursor() as cursor:
         cursor.execute(sql, (*asked, *values))
         names = [column.name for column in cursor.description]

@@ -18,7 +18,7 @@ from django.utils import timezone
 from analytics.rollups.kept import ALL, Kept
 from analytics.rollups.marks import MARKED
 from analytics.rollups.models import RolledAccount, RollupMark, SessionMark
-from analytics.rollups.spans import counted_in_span
+from analytics.rollups.spans import counted_in_span, definition
 from flowpilot.accounts.models import Account
 from flowpilot.common.leases import HeldLease, lease_check, lease_release, lease_renew, lease_take
 from sessions.models import AISession
@@ -95,13 +95,18 @@ def account_roll_up(account_id: int, *, anew: bool = False) -> int | None:
 
 
 def accounts_to_roll() -> list[int]:
-    """Accounts with marks, in another time zone than their days are kept in, or whose last month is over."""
+    """Accounts with marks, or whose days are kept as they were counted before, or whose last month is over."""
     marked = set(RollupMark.objects.values_list("account", flat=True).distinct())
     marked |= set(SessionMark.objects.values_list("account", flat=True).distinct())
     now = timezone.now()
-    rows = RolledAccount.objects.values_list("account", "time_zone", "account__time_zone", "months_before")
-    late = {pk for pk, was, zone, before in rows if was != zone or before < month_of(now, zone)}
+    rows = RolledAccount.objects.select_related("account")
+    late = {row.pk for row in rows if not _holds(row, row.account) or row.months_before < month_of(now, row.time_zone)}
     return sorted(marked | late)
+
+
+def _holds(rolled: RolledAccount, account: Account) -> bool:
+    """Whether its days are those of the account's time zone, counted as they are counted now."""
+    return rolled.time_zone == account.time_zone and rolled.definition == definition()
 
 
 @contextmanager
@@ -121,8 +126,8 @@ def roll_turn(lease: HeldLease, account_id: int) -> Turn:
         if account is None:
             _forget(account_id)
             return Turn(0, more=False)
-        rolled = RolledAccount.objects.filter(account=account, time_zone=account.time_zone).first()
-        if rolled is None:
+        rolled = RolledAccount.objects.filter(account=account).first()
+        if rolled is None or not _holds(rolled, account):
             _begin(account)
             return Turn(0, more=True)
         _look_up(account_id)
@@ -158,10 +163,12 @@ def _begin(account: Account) -> None:
     for model in (model for kept in ALL for model in (kept.day, kept.month)):
         model._default_manager.filter(account=account).delete()
     _execute(_QUARTERS_OF_SESSIONS, account.pk)
-    months_before = month_of(timezone.now(), account.time_zone)
-    RolledAccount.objects.update_or_create(
-        account=account, defaults={"time_zone": account.time_zone, "months_before": months_before}
-    )
+    kept_now = {
+        "time_zone": account.time_zone,
+        "definition": definition(),
+        "months_before": month_of(timezone.now(), account.time_zone),
+    }
+    RolledAccount.objects.update_or_create(account=account, defaults=kept_now)
 
 
 def _forget(account_id: int) -> None:

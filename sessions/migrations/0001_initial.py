@@ -297,6 +297,22 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='aisession',
+            index=models.Index(condition=models.Q(('status__in', ['resolved', 'escalated', 'abandoned'])), fields=['account', 'client', 'ended_at'], name='session_by_client'),
+        ),
+        migrations.AddIndex(
+            model_name='aisession',
+            index=models.Index(condition=models.Q(('status__in', ['resolved', 'escalated', 'abandoned'])), fields=['account', 'problem_domain', 'ended_at'], name='session_by_domain'),
+        ),
+        migrations.AddIndex(
+            model_name='aisession',
+            index=models.Index(condition=models.Q(('status__in', ['resolved', 'escalated', 'abandoned'])), fields=['account', 'flow', 'ended_at'], name='session_by_flow'),
+        ),
+        migrations.AddIndex(
+            model_name='aisession',
+            index=models.Index(condition=models.Q(('status__in', ['resolved', 'escalated', 'abandoned'])), fields=['account', 'technician_email', 'ended_at'], name='session_by_email'),
+        ),
+        migrations.AddIndex(
+            model_name='aisession',
             index=models.Index(condition=models.Q(('status__in', ['active', 'paused'])), fields=['account', 'technician', '-touched_at'], name='session_open'),
         ),
         migrations.AddIndex(

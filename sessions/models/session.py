@@ -16,6 +16,9 @@ EXPLORING_FROM = 0.4
 GUIDED_FROM = 0.8
 
 
+ENDED_Q = Q(status__in=["resolved", "escalated", "abandoned"])
+
+
 class Tier(models.TextChoices):
     """How far the known flows carry: bands of a confidence score in 0..1."""
 
@@ -139,6 +142,16 @@ class AISession(TenantModel):
             models.Index(fields=["account", "ended_at"], name="session_ended"),
             # The sessions of a ticket, among them those that opened it again.
             models.Index(fields=["account", "psa_ticket_id", "psa_system", "started_at"], name="session_ticket"),
+            # What counts and lists of ended sessions are narrowed to. Work on an open session writes to none of them.
+            *(
+                models.Index(fields=["account", column, "ended_at"], name=f"session_by_{name}", condition=ENDED_Q)
+                for name, column in (
+                    ("client", "client"),
+                    ("domain", "problem_domain"),
+                    ("flow", "flow"),
+                    ("email", "technician_email"),
+                )
+            ),
             models.Index(
                 fields=["account", "technician", "-touched_at"],
                 name="session_open",

@@ -11,12 +11,14 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models import Q
 from django.db.utils import OperationalError
 
 from analytics import tasks
-from analytics.facts import FACTS
+from analytics.choices import session_values
+from analytics.facts import FACTS, Fact
 from analytics.metrics.counting import count_facts, durations
-from analytics.rollups import roll
+from analytics.rollups import roll, spans
 from analytics.rollups.kept import COUNTS, DURATIONS, Kept
 from analytics.rollups.models import (
     DurationDay,
@@ -76,8 +78,8 @@ def kept_total(account: Account, name: str = "ended") -> int:
     return sum(SessionDay.objects.filter(account=account).values_list(name, flat=True))
 
 
-def total(kept: Kept, wanted: Wanted, name: str, by: str = "") -> int:
-    return sum(row[name] for row in read(kept, wanted, [by] if by else []))
+def total(rollup: Kept, wanted: Wanted, name: str, by: str = "") -> int:
+    return sum(row[name] for row in read(rollup, wanted, [by] if by else []))
 
 
 def marks(account: Account) -> int:
@@ -438,3 +440,40 @@ def test_who_sees_one_team_counts_that_team(account: Account) -> None:
     nobody = make_member(account, Role.ANALYST)
     nobody.memberships.all().delete()
     assert count_facts(Scope.of(nobody, period), ["ended"]) == {"ended": 0}
+
+
+def test_what_was_kept_of_a_fact_that_is_defined_anew_is_not_read(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new version of FlowPilot calls other sessions reopened: no session changes, and so no mark is left."""
+    ticket = {"psa_system": "halopsa", "psa_ticket_id": "1"}
+    add(account, **ticket)
+    add(account, started_at=NOON + timedelta(days=1), ended_at=NOON + timedelta(days=1), **ticket)
+    account_roll_up(account.pk)
+    assert total(COUNTS, everything(account), "reopened") == 1
+    monkeypatch.setitem(FACTS, "reopened", Fact("that came back", Q(pk__lt=0)))
+    spans.definition.cache_clear()
+    try:
+        assert total(COUNTS, everything(account), "reopened") == 0
+        assert accounts_to_roll() == [account.pk]
+        account_roll_up(account.pk)
+        assert kept_total(account, "reopened") == 0
+        assert accounts_to_roll() == []
+    finally:
+        spans.definition.cache_clear()
+
+
+def test_choices_are_those_that_the_viewer_has(account: Account) -> None:
+    desk, field = (Team.objects.create(account=account, name=name) for name in ("Desk", "Field"))
+    for team, domain, email in (
+        (desk, "vpn", "b@x.test"), (desk, "vpn", "a@x.test"), (field, "email", "a@x.test"), (None, "", ""),
+    ):  # fmt: skip
+        add(account, team=team, problem_domain=domain, technician_email=email)
+    add(make_account("contoso"), problem_domain="theirs", technician_email="theirs@x.test")
+    whole, limited = make_member(account, Role.ANALYST), make_member(account, Role.ANALYST, team=desk)
+    root = User.objects.create_superuser("root@platform.test", "a long enough phrase")
+    assert session_values(whole, "problem_domain") == ["email", "vpn"]
+    assert session_values(limited, "problem_domain") == ["vpn"]
+    assert session_values(root, "problem_domain") == ["email", "theirs", "vpn"]
+    assert session_values(whole, "technician_email") == ["a@x.test", "b@x.test"]
+    assert session_values(make_member(make_account("empty"), Role.ANALYST), "technician_email") == []

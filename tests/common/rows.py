@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from analytics.models import DurationDay, DurationMonth, KnowledgeGap, RolledAccount, SessionDay, SessionMonth
+from analytics.rollups.spans import definition as definition_of_counts
 from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
@@ -97,7 +98,12 @@ def make_kept(account: Account, word: str, team: Team) -> None:
     """A day and a month that are kept and not marked, of the word's domain."""
     day = timezone.localdate() - timedelta(days=3)
     month = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
-    RolledAccount.objects.create(account=account, time_zone=account.time_zone, months_before=day.replace(day=1))
+    RolledAccount.objects.create(
+        account=account,
+        time_zone=account.time_zone,
+        definition=definition_of_counts(),
+        months_before=day.replace(day=1),
+    )
     kept = {"account": account, "team": team, "problem_domain": word}
     SessionDay.objects.create(**kept, day=day, ended=1)
     SessionMonth.objects.create(**kept, day=month, ended=1)
