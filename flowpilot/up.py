@@ -89,6 +89,7 @@ def _prepare() -> None:
     call_command("load_sample", "--once")
     call_command("sample_history")
     call_command("analyze")
+    call_command("detect_gaps")
 
 
 def _serve(address: str) -> int:

@@ -47,7 +47,7 @@ _COUNTS: dict[str, str] = {
         SELECT template_id::text, 'scripts', count(*) FILTER (WHERE bad), count(*) FROM gap_script GROUP BY template_id
     """,
     Kind.MISSING_FLOW: """
-        SELECT topic_id::text, 'topics', count(*) FILTER (WHERE flow_id IS NULL), count(*)
+        SELECT topic_id::text, 'topics', count(*) FILTER (WHERE unexplained), count(*)
         FROM gap_ended WHERE topic_id IS NOT NULL GROUP BY topic_id
     """,
 }
@@ -85,7 +85,7 @@ _MEMBERS: dict[str, str] = {
         SELECT w.subject, s.id, s.bad FROM wanted w JOIN gap_script s ON s.template_id = w.subject::bigint
     """,
     Kind.MISSING_FLOW: """
-        SELECT w.subject, e.id, e.flow_id IS NULL AS bad FROM wanted w
+        SELECT w.subject, e.id, e.unexplained AS bad FROM wanted w
         JOIN gap_ended e ON e.topic_id = w.subject::bigint
     """,
 }

@@ -14,7 +14,7 @@ from flowpilot.common.templatetags.flowpilot import percent, percent_interval
 
 Kind, State = KnowledgeGap.Kind, KnowledgeGap.State
 
-BADLY = "ended badly (escalated, abandoned, or reopened within two weeks)"
+BADLY = "ended badly (escalated, abandoned, or reopened within 30 days)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ class _Terms:
 _TERMS: dict[str, _Terms] = {
     Kind.WEAK_OPTION: _Terms("the sessions that took this answer", BADLY, "the flow's other sessions"),
     Kind.HIGH_ESCALATION: _Terms("its sessions", "were escalated", "the other sessions"),
-    Kind.MISSING_FLOW: _Terms("this topic's sessions", "were worked without a flow", "topics that have one"),
+    Kind.MISSING_FLOW: _Terms(
+        "this topic's sessions", "were worked without a flow, and none explains them", "topics that have one"
+    ),
     Kind.DEAD_END: _Terms("the sessions that came to this step", "left the flow there", "other steps' visits"),
     Kind.STALE_FLOW: _Terms("the flow's sessions since then", BADLY, "its sessions before"),
     Kind.SCRIPT_NO_HELP: _Terms("the sessions where it ran and somebody told", "were not helped", "other scripts"),

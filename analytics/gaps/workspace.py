@@ -19,16 +19,20 @@ _TUNING = "SET LOCAL work_mem = '128MB'; SET LOCAL temp_buffers = '64MB'; SET LO
 _ENDED = """
     CREATE TEMPORARY TABLE gap_ended ON COMMIT DROP AS
     WITH ticket AS MATERIALIZED (
-      SELECT id, ended_at,
-        lead(started_at) OVER (PARTITION BY psa_system, psa_ticket_id ORDER BY started_at, id) AS next
+      SELECT id, psa_system, psa_ticket_id, started_at, ended_at,
+        count(*) OVER (PARTITION BY psa_system, psa_ticket_id) AS times
       FROM ai_sessions_aisession
       WHERE account_id = %(account)s AND psa_ticket_id <> '' AND started_at >= %(earliest)s
-    ), reopened AS MATERIALIZED (
-      SELECT id FROM ticket WHERE next > ended_at AND next <= ended_at + %(reopened)s
+    ), twice AS MATERIALIZED (SELECT * FROM ticket WHERE times > 1),
+    reopened AS MATERIALIZED (
+      SELECT DISTINCT ended.id
+      FROM twice ended JOIN twice again USING (psa_system, psa_ticket_id)
+      WHERE again.started_at > ended.ended_at AND again.started_at <= ended.ended_at + %(reopened)s
     )
     SELECT s.id, s.team_id, s.client_id, s.problem_domain AS domain, s.flow_id, s.flow_version_id, s.ended_at,
       s.node_id, s.is_worked_here, s.status <> 'resolved' AS unresolved, s.status = 'escalated' AS escalated,
-      s.status <> 'resolved' OR r.id IS NOT NULL AS bad, a.topic_id, a.outcome AS analysed
+      s.status <> 'resolved' OR r.id IS NOT NULL AS bad, a.topic_id, a.outcome AS analysed,
+      s.flow_id IS NULL AND coalesce(a.outcome, '') NOT IN ('followed', 'left') AS unexplained
     FROM ai_sessions_aisession s
     LEFT JOIN reopened r ON r.id = s.id
     LEFT JOIN proposals_sessionanalysis a ON a.session_id = s.id AND a.state = 'done'

@@ -14,7 +14,7 @@ tell. All rates are shares of sessions, 0..1, as intended; a single run scatters
 - Remote desktop has no flow and is escalated most of all.
 - Greywater Engineering cannot be reached by remote tools: its sessions are handed over.
 - Seven topics recur without a flow. For three of them the sample account's history publishes one on the way
-  (`history.PUBLISHED_LATER`): there the gap closes.
+  (`history.PUBLISHED_LATER`): there the gap is found by an earlier measurement, and closes.
 
 A weak spot lifts the wider groups it belongs to: `lifts` names those that a detector may rightly flag
 along with it.

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
+from analytics.gaps.detect import gaps_detect
 from flowpilot.accounts.models import Account, User
 from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.sample.topics import TOPICS
@@ -70,6 +71,8 @@ def history_make(*, account: Account, seed: int, now: datetime) -> list[FlowProp
     waiting = AISession.objects.filter(account=account, analysis_due_at__isnull=False)
     waiting.update(analysis_due_at=timezone.now() + _HELD_BACK)
     proposals = _propose(account, now - timedelta(days=ANALYZED_DAYS))
+    # Gaps that were found then; those of topics that a flow answers since have closed by the next measurement.
+    gaps_detect(account_id=account.pk, now=now - timedelta(days=ANALYZED_DAYS))
     rng, decided = Random(f"{seed} history"), []  # noqa: S311
     for decision in DECISIONS:
         proposal = proposals.get(decision.topic)

@@ -223,6 +223,7 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "connection": f"/admin/ai_sessions/psaconnection/{push.connection_id}/change/",
         "new connection": "/admin/ai_sessions/psaconnection/add/",
         "overview": "/admin/analytics/",
+        "no gaps": "/admin/analytics/gaps/",
         "coverage": "/admin/analytics/coverage/",
         "ticketing": "/admin/analytics/psa/",
         "scripts' figures": "/admin/analytics/scripts/",
