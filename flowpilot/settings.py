@@ -331,8 +331,8 @@ GAPS_LEASE = timedelta(seconds=env.int("GAPS_LEASE_SECONDS", default=120))
 # --- Ticketing systems ------------------------------------------------------------------------------------------------
 
 # Fernet keys that seal the credentials at rest: the first seals, all of them open.
-PSA_KEYS = env.list("PSA_KEY", default=[]) or [
-    _made_once("psa_key", lambda: urlsafe_b64encode(secrets.token_bytes(32)).decode())
+SEAL_KEYS = env.list("SEAL_KEY", default=[]) or [
+    _made_once("seal_key", lambda: urlsafe_b64encode(secrets.token_bytes(32)).decode())
 ]
 # Seconds of one errand, all its requests together; a lookup is shorter, because somebody waits for it.
 PSA_TIMEOUT = env.float("PSA_TIMEOUT_SECONDS", default=20.0)

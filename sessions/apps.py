@@ -6,6 +6,3 @@ class SessionsConfig(AppConfig):
     # `sessions` is the label of Django's own login sessions.
     label = "ai_sessions"
     verbose_name = "Sessions"
-
-    def ready(self) -> None:
-        from sessions.psa import checks  # noqa: F401 - registers them

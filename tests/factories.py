@@ -8,13 +8,13 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Account, Membership, Team, User
 from flowpilot.accounts.roles import Role
+from flowpilot.common.vault import seal
 from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.services import flow_create
 from proposals.models import FlowProposal, ProposalEvidence, Topic
 from sessions.ingest import sessions_ingest
 from sessions.models import AISession, PsaConnection, PsaPush, ScriptTemplateVersion, SessionStep
 from sessions.psa.clients import CREDENTIALS
-from sessions.psa.vault import seal
 from sessions.records import record_from_object
 from sessions.runner.start import Start, session_start
 from sessions.scripts.services import Content, Finding, template_approve, template_create

@@ -1,10 +1,8 @@
 """What writes connections and asks them: making, changing and testing one, and looking a ticket up."""
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,12 +12,12 @@ from django.utils import timezone
 from flowpilot.accounts.models import Account
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, ServiceError
+from flowpilot.common.transport import address_fault
+from flowpilot.common.vault import SealBroken, reseal, seal
 from sessions.models import PsaConnection
 from sessions.psa.clients import CREDENTIALS, Ticket, client_of
 from sessions.psa.clients.base import NUMBER
 from sessions.psa.errors import PsaError, PsaRejected
-from sessions.psa.transport import is_public
-from sessions.psa.vault import SealBroken, reseal, seal
 
 Kind = PsaConnection.Kind
 # What a service sets; the credentials go their own way.
@@ -131,7 +129,7 @@ def ticket_lookup(*, actor: Any, connection_id: int, ticket_id: str) -> Ticket:
 
 
 def connections_reseal() -> tuple[int, list[int]]:
-    """Seal all credentials with the first key of PSA_KEY; gives how many, and the ids of those that do not open."""
+    """Seal all credentials with the first key of SEAL_KEY; gives how many, and the ids of those that do not open."""
     broken = []
     for pk in PsaConnection.objects.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
@@ -195,22 +193,7 @@ def connection_faults(connection: PsaConnection, credentials: Mapping[str, str] 
 
 
 def _address_fault(address: str) -> str:
-    try:
-        parts = urlsplit(address)
-        _ = parts.port
-    except ValueError:
-        return "This is not an address."
-    if parts.username or parts.password or parts.query or parts.fragment:
-        return "Only scheme, host and path: no name, password, query or fragment."
-    if settings.PSA_ALLOW_PRIVATE:
-        return "" if parts.scheme in ("http", "https") else "It begins with https://."
-    if parts.scheme != "https":
-        return "It begins with https://."
-    try:
-        ipaddress.ip_address(parts.hostname or "")
-    except ValueError:
-        return ""  # a name: what it leads to is looked at whenever it is called
-    return "" if is_public(parts.hostname or "") else "This address is inside a private network."
+    return address_fault(address, allow_private=settings.PSA_ALLOW_PRIVATE, allow_http=settings.PSA_ALLOW_PRIVATE)
 
 
 def credential_faults(kind: str, credentials: Mapping[str, str]) -> dict[str, str]:

@@ -13,15 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection as database
 from django.db import transaction
 from django.db.models import F, Q
 
+from flowpilot.common.backoff import LONGEST, SETTLING, pause_after, requested_pause
+from flowpilot.common.claims import database_now, free_q
 from sessions.models import PsaAttempt, PsaConnection, PsaPush
-from sessions.psa.backoff import LONGEST, SETTLING, pause_after, requested_pause
 from sessions.psa.clients import Note, PsaClient, TimeEntry, client_of
 from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
-from sessions.psa.models import free_q
 from sessions.psa.services import push_start_on_commit
 
 logger = logging.getLogger(__name__)
@@ -77,13 +76,6 @@ def push_deliver(*, push_id: int, now: datetime | None = None) -> str | None:
         return None
     result = _attempt(claim)
     return _finish(claim, result)
-
-
-def database_now() -> datetime:
-    with database.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment
 
 
 def claim_length() -> timedelta:

@@ -9,8 +9,8 @@ import httpcore
 import httpx
 from django.conf import settings
 
+from flowpilot.common.transport import AddressRefused, Transport
 from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
-from sessions.psa.transport import AddressRefused, Transport
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 SHOWN_OF_ANSWER = 200

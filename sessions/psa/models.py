@@ -12,6 +12,7 @@ from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from flowpilot.common.claims import free_q
 from flowpilot.common.tenancy import TenantModel, TenantQuerySet
 from sessions.models.session import AISession
 
@@ -39,7 +40,7 @@ class PsaConnection(TenantModel):
         validators=[URLValidator(schemes=["http", "https"])],
         help_text="Such as https://api-na.myconnectwise.net; of Autotask the zone's, with /atservicesrest.",
     )
-    # Sealed by `sessions.psa.vault`; no page, log or audit event holds it.
+    # Sealed by `flowpilot.common.vault`; no page, log or audit event holds it.
     credentials = models.BinaryField()
     is_active = models.BooleanField("active", default=True, help_text="Off: nothing is sent, what waits goes on later.")
     notes_internal = models.BooleanField(
@@ -98,12 +99,6 @@ class PsaConnection(TenantModel):
             AISession.Status.ESCALATED.value: self.escalated_status,
         }
         return statuses.get(session_status, "")
-
-
-def free_q(now: datetime) -> Q:
-    """Its time has come and no other worker has it. Of the push's own columns only: a claim is an UPDATE with this
-    condition, and PostgreSQL checks a row that it had to wait for anew by its own columns, not by those of others."""
-    return Q(next_attempt_at__lte=now) & (Q(claimed_until=None) | Q(claimed_until__lte=now))
 
 
 class PsaPushQuerySet(TenantQuerySet["PsaPush"]):

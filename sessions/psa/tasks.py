@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from sessions.psa.delivery import database_now, push_deliver
+from flowpilot.common.claims import database_now
+from sessions.psa.delivery import push_deliver
 from sessions.psa.selectors import due_pushes, next_push
 from sessions.psa.services import attempts_clean, push_start
 

@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from flowpilot.common.models import AuditEvent
+from flowpilot.common.vault import unseal
 from sessions.models import PsaAttempt, PsaConnection, PsaPush
 from sessions.psa.clients import CREDENTIALS
-from sessions.psa.vault import unseal
 from tests.conftest import Cast
 from tests.factories import make_connection, make_push, make_session
 from tests.sessions.psa_servers import FakePsa

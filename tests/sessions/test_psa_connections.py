@@ -14,6 +14,7 @@ from flowpilot.accounts.models import Membership
 from flowpilot.accounts.roles import Role
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from flowpilot.common.models import AuditEvent
+from flowpilot.common.vault import SealBroken, seal, unseal
 from sessions.models import PsaConnection
 from sessions.psa.clients import CREDENTIALS
 from sessions.psa.connections import (
@@ -24,7 +25,6 @@ from sessions.psa.connections import (
     ticket_lookup,
 )
 from sessions.psa.selectors import connections_for
-from sessions.psa.vault import SealBroken, seal, unseal
 from tests.conftest import Cast
 from tests.factories import make_connection
 from tests.sessions.psa_servers import FakePsa
@@ -139,9 +139,9 @@ def test_the_test_tells_how_it_went(cast: Cast, psa: FakePsa, system: str) -> No
 
 def test_a_test_of_credentials_that_do_not_open(cast: Cast, psa: FakePsa, settings: Any) -> None:
     connection = make_connection(cast.account, base_url=psa.url)
-    settings.PSA_KEYS = [Fernet.generate_key().decode()]
+    settings.SEAL_KEYS = [Fernet.generate_key().decode()]
     tested = connection_test(actor=cast.olivia, connection_id=connection.pk)
-    assert "none of the keys in PSA_KEY" in tested.last_test_message
+    assert "none of the keys in SEAL_KEY" in tested.last_test_message
     assert psa.requests == []
 
 
@@ -182,19 +182,19 @@ def test_who_looks_up_tickets(cast: Cast, psa: FakePsa) -> None:
 
 def test_keys_are_rotated(cast: Cast, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     old, new = (Fernet.generate_key().decode() for _ in range(2))
-    settings.PSA_KEYS = [old]
+    settings.SEAL_KEYS = [old]
     connection = create(cast)
-    settings.PSA_KEYS = [new, old]
+    settings.SEAL_KEYS = [new, old]
     assert opened(connection) == SECRETS
-    call_command("reseal_psa_credentials")
+    call_command("reseal_credentials")
     assert "1 sealed" in capsys.readouterr().out
-    settings.PSA_KEYS = [new]
+    settings.SEAL_KEYS = [new]
     assert opened(connection) == SECRETS
-    settings.PSA_KEYS = [old]
+    settings.SEAL_KEYS = [old]
     with pytest.raises(SealBroken):
         opened(connection)
     with pytest.raises(CommandError, match=f"connection {connection.pk}"):
-        call_command("reseal_psa_credentials")
+        call_command("reseal_credentials")
 
 
 def test_a_seal_copied_to_another_account_does_not_open(cast: Cast) -> None:
@@ -204,20 +204,20 @@ def test_a_seal_copied_to_another_account_does_not_open(cast: Cast) -> None:
 
 
 def test_a_key_that_is_none_is_named(settings: Any) -> None:
-    settings.PSA_KEYS = [Fernet.generate_key().decode(), "too short"]
+    settings.SEAL_KEYS = [Fernet.generate_key().decode(), "too short"]
     with pytest.raises(ImproperlyConfigured, match="key 2 of 2"):
         seal(account_id=1, credentials={})
-    assert [error.id for error in run_checks()] == ["psa.E001"], "no server starts with it"
+    assert [error.id for error in run_checks()] == ["common.E001"], "no server starts with it"
 
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:
     from tests.processes import PYTHON, environment, run
 
-    code = "from django.conf import settings; print(settings.PSA_KEYS[0])"
+    code = "from django.conf import settings; print(settings.SEAL_KEYS[0])"
     env = environment(VAR_DIR=str(tmp_path), DJANGO_SETTINGS_MODULE="flowpilot.settings")
-    env.pop("PSA_KEY", None)
+    env.pop("SEAL_KEY", None)
     first, second = (run(PYTHON, "-c", code, env=env).stdout for _ in range(2))
     assert first == second
     assert Fernet(first.strip())
-    assert (tmp_path / "psa_key").stat().st_mode & 0o777 == 0o600
-    assert not list(tmp_path.glob(".psa_key*"))
+    assert (tmp_path / "seal_key").stat().st_mode & 0o777 == 0o600
+    assert not list(tmp_path.glob(".seal_key*"))

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sessions.psa.backoff import FIRST, LONGEST, pause_after, requested_pause
+from flowpilot.common.backoff import FIRST, LONGEST, pause_after, requested_pause
+from flowpilot.common.transport import is_public, safe_addresses
 from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
 from sessions.psa.http import Exchange
-from sessions.psa.transport import is_public, safe_addresses
 from tests.sessions.psa_servers import FakePsa, serving
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -132,7 +132,9 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch: 
     [
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
         "255.255.255.255", "::1", "::", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "ff02::1",
-        "2002:7f00:1::", "2002:a00:1::1",
+        "2002:7f00:1::", "2002:a00:1::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1",
+        "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1", "100::1", "2001:db8::1", "240.0.0.1", "198.18.0.1", "192.0.2.1",
+        "2001:0:4136:e378:8000:63bf:80ff:fffe",
     ],
 )  # fmt: skip
 def test_addresses_inside(address: str) -> None:
@@ -181,7 +183,7 @@ def test_certificates_are_verified_and_for_the_name(
         with pytest.raises(PsaFailed, match="certificate verify failed"):
             ask(psa, base_url=named)
         assert secure.requests == []
-        monkeypatch.setattr("sessions.psa.transport._tls", lambda: ssl.create_default_context(cafile=str(pem)))
+        monkeypatch.setattr("flowpilot.common.transport._tls", lambda: ssl.create_default_context(cafile=str(pem)))
         with pytest.raises(PsaFailed, match="answered 401"):
             ask(psa, base_url=named)
         with pytest.raises(PsaFailed, match="certificate is not valid for"):

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 
+from flowpilot.common.vault import SealBroken, unseal
 from sessions.psa.clients.autotask import Autotask
 from sessions.psa.clients.base import Note, PsaClient, Ticket, TimeEntry
 from sessions.psa.clients.connectwise import ConnectWise
@@ -10,7 +11,6 @@ from sessions.psa.clients.halopsa import HaloPsa
 from sessions.psa.errors import PsaFailed
 from sessions.psa.http import Exchange
 from sessions.psa.models import PsaConnection
-from sessions.psa.vault import SealBroken, unseal
 
 __all__ = ["CREDENTIALS", "Note", "PsaClient", "Ticket", "TimeEntry", "client_of"]
 

@@ -1,4 +1,4 @@
-"""`manage.py reseal_psa_credentials`: the second step of changing PSA_KEY."""
+"""`manage.py reseal_credentials`: the second step of changing SEAL_KEY."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sessions.psa.connections import connections_reseal
 
 
 class Command(BaseCommand):
-    help = "Seal the credentials of all connections with the first key of PSA_KEY; then the other keys may go."
+    help = "Seal the credentials of all connections with the first key of SEAL_KEY; then the other keys may go."
 
     def handle(self, *args: Any, **options: Any) -> None:
         sealed, broken = connections_reseal()

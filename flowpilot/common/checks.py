@@ -5,14 +5,14 @@ from typing import Any
 from django.core.checks import Error, register
 from django.core.exceptions import ImproperlyConfigured
 
-from sessions.psa.vault import seal
+from flowpilot.common.vault import seal
 
 
 @register
-def psa_keys(app_configs: Any, **options: Any) -> list[Error]:
-    """A key that is none would be met only when the first connection is saved, or worse: at the first push."""
+def seal_keys(app_configs: Any, **options: Any) -> list[Error]:
+    """A key that is none would be met only when the first secret is saved, or worse: at the first push."""
     try:
         seal(account_id=0, credentials={})
     except ImproperlyConfigured as error:
-        return [Error(str(error), id="psa.E001")]
+        return [Error(str(error), id="common.E001")]
     return []

@@ -11,11 +11,14 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that has been given out of IPv6 for the open internet.
+UNICAST = ipaddress.ip_network("2000::/3")
 
 
 class AddressRefused(httpcore.ConnectError):
@@ -130,8 +133,38 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
         if ip in NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is None and ip not in UNICAST:
+            return False  # among them ::a.b.c.d, the site's own fec0::/10, and a network's own NAT64
         ip = inner or ip
     return ip.is_global and not ip.is_multicast
+
+
+def address_fault(address: str, *, allow_private: bool, allow_http: bool, allow_query: bool = False) -> str:
+    """What is wrong with an address that is to be called; "" where nothing is.
+
+    A name is not looked up: what it leads to is looked at whenever it is called.
+    """
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return "This is not an address."
+    if not parts.hostname:
+        return "This is not an address."
+    if parts.username or parts.password or parts.fragment or (parts.query and not allow_query):
+        rest = (
+            "path and query: no name, password or fragment."
+            if allow_query
+            else ("path: no name, password, query or fragment.")
+        )
+        return f"Only scheme, host, {rest}"
+    if parts.scheme != "https" and not (allow_http and parts.scheme == "http"):
+        return "It begins with https://."
+    try:
+        ipaddress.ip_address(parts.hostname)
+    except ValueError:
+        return ""
+    return "" if allow_private or is_public(parts.hostname) else "This address is inside a private network."
 
 
 def _left(deadline: float, timeout: float | None, late: type[Exception]) -> float:

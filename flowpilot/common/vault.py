@@ -1,6 +1,6 @@
 """Credentials at rest: sealed with the first of the installation's keys, opened with any of them.
 
-Rotation: put a new key before the old one, run `manage.py reseal_psa_credentials`, take the old one away.
+Rotation: put a new key before the old one, run `manage.py reseal_credentials`, take the old one away.
 """
 
 import json
@@ -24,7 +24,7 @@ def unseal(*, account_id: int, sealed: bytes | memoryview) -> dict[str, str]:
     try:
         content = json.loads(_keys().decrypt(bytes(sealed)))
     except InvalidToken as error:
-        raise SealBroken("none of the keys in PSA_KEY opens these credentials; enter them again") from error
+        raise SealBroken("none of the keys in SEAL_KEY opens these credentials; enter them again") from error
     if content["account"] != account_id:
         raise SealBroken("these credentials belong to another account")
     opened: dict[str, str] = content["credentials"]
@@ -36,16 +36,16 @@ def reseal(sealed: bytes | memoryview) -> bytes:
     try:
         return _keys().rotate(bytes(sealed))
     except InvalidToken as error:
-        raise SealBroken("none of the keys in PSA_KEY opens these credentials") from error
+        raise SealBroken("none of the keys in SEAL_KEY opens these credentials") from error
 
 
 def _keys() -> MultiFernet:
     keys = []
-    for number, key in enumerate(settings.PSA_KEYS, 1):
+    for number, key in enumerate(settings.SEAL_KEYS, 1):
         try:
             keys.append(Fernet(key))
         except ValueError as error:
             raise ImproperlyConfigured(
-                f"PSA_KEY: key {number} of {len(settings.PSA_KEYS)} is not 32 bytes in URL-safe base64"
+                f"SEAL_KEY: key {number} of {len(settings.SEAL_KEYS)} is not 32 bytes in URL-safe base64"
             ) from error
     return MultiFernet(keys)
