@@ -5,6 +5,7 @@ from django.urls import path
 from analytics.pages.coverage import coverage_page
 from analytics.pages.overview import overview
 from analytics.pages.psa import psa_page
+from analytics.pages.review import review
 from analytics.pages.scripts import scripts_page
 from analytics.rows.views import rows
 
@@ -14,5 +15,6 @@ urlpatterns = [
     path("analytics/coverage/", coverage_page, name="coverage"),
     path("analytics/psa/", psa_page, name="psa"),
     path("analytics/scripts/", scripts_page, name="scripts"),
+    path("analytics/review/", review, name="review"),
     path("analytics/rows/<slug:source>/<slug:fact>/", rows, name="rows"),
 ]

@@ -4,6 +4,7 @@ from django.urls import path
 
 from analytics.api.handovers import HandoversView
 from analytics.api.psa import PsaView
+from analytics.api.review import FunnelView, ReviewMetricsView
 from analytics.api.scripts import ScriptsView
 from analytics.api.summary import CoverageView, SeriesView, SummaryView, TiersView
 
@@ -15,4 +16,6 @@ urlpatterns = [
     path("psa/", PsaView.as_view(), name="metrics-psa"),
     path("scripts/", ScriptsView.as_view(), name="metrics-scripts"),
     path("handovers/", HandoversView.as_view(), name="metrics-handovers"),
+    path("review/", ReviewMetricsView.as_view(), name="metrics-review"),
+    path("funnel/", FunnelView.as_view(), name="metrics-funnel"),
 ]

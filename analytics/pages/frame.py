@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from analytics.csvfile import csv_response
-from analytics.pages.parts import Block, Card
+from analytics.pages.parts import Block, Card, Later
 from analytics.scope import Scope, ScopeForm
 from flowpilot.common.errors import InvalidInput
 
@@ -24,6 +24,7 @@ PAGES = (
     ("Coverage", "analytics:coverage"),
     ("Ticketing", "analytics:psa"),
     ("Scripts", "analytics:scripts"),
+    ("Review", "analytics:review"),
 )
 
 AnyResponse = HttpResponse | StreamingHttpResponse
@@ -35,7 +36,7 @@ class Page:
 
     title: str
     cards: Sequence[Card] = ()
-    blocks: Sequence[Block] = ()
+    blocks: Sequence[Block | Later] = ()
     has_data: bool = True
     filled_by: str = "Figures appear as sessions end."
     template: str = "analytics/dashboard.html"
@@ -69,7 +70,8 @@ def scoped_view(view: Callable[..., AnyResponse]) -> Callable[..., AnyResponse]:
 
 
 def dashboard(build: Callable[[Scope], Page]) -> Callable[..., AnyResponse]:
-    """A page made from a scope; `?csv=KEY` downloads the table of one of its blocks."""
+    """A page made from a scope; `?csv=KEY` downloads the table of one of its blocks, `?block=KEY` is one that comes
+    later, and `?whole=1` leaves none for later."""
 
     @scoped_view
     @wraps(build)
@@ -77,7 +79,9 @@ def dashboard(build: Callable[[Scope], Page]) -> Callable[..., AnyResponse]:
         page = build(scope)
         if key := request.GET.get("csv"):
             return _csv(page, key)
-        context = {**page.context, "title": page.title, "page": page}
+        if key := request.GET.get("block"):
+            return _later(request, scope, page, key)
+        context = {**page.context, "title": page.title, "page": page, "is_whole": "whole" in request.GET}
         return dashboard_response(request, scope, page.template, context)
 
     return view
@@ -106,6 +110,13 @@ def _framed(request: HttpRequest, template: str, context: dict[str, Any], status
     pages = [(label, f"{reverse(name)}{query}", reverse(name) == request.path) for label, name in PAGES]
     context = {**admin.site.each_context(request), "pages": pages, **context}
     return TemplateResponse(request, template, context, status=status)
+
+
+def _later(request: HttpRequest, scope: Scope, page: Page, key: str) -> TemplateResponse:
+    for block in page.blocks:
+        if isinstance(block, Later) and block.key == key:
+            return TemplateResponse(request, "analytics/block.html", {"block": block.block, "scope": scope})
+    raise Http404("There is no such block on this page.")
 
 
 def _csv(page: Page, key: str) -> StreamingHttpResponse:

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from analytics.metrics import sessions
 from analytics.metrics.proposals import proposals_by_status
+from analytics.pages.flywheel import flywheel
 from analytics.pages.frame import Page, dashboard
 from analytics.pages.handovers import handover_block
 from analytics.pages.parts import Block, Card, Cell, Column
@@ -24,7 +25,7 @@ def build(scope: Scope) -> Page:
     return Page(
         title="Overview",
         cards=_cards(scope, now, before),
-        blocks=[_weeks(scope), _tiers(scope, now), _proposals(scope), handover_block(scope)],
+        blocks=[_weeks(scope), flywheel(scope), _tiers(scope, now), _proposals(scope), handover_block(scope)],
         has_data=bool(now.ended or before.ended),
         filled_by="Sessions come in as technicians work them, over the API, or with manage.py import_sessions FILE.",
     )
@@ -107,8 +108,8 @@ def _proposals(scope: Scope) -> Block:
 
 
 def _queue_url(scope: Scope, status: str) -> str:
-    """The queue's own list, which is worked in; it cannot show what has no domain."""
-    if scope.domain == NO_DOMAIN:
+    """The queue's own list, which is worked in; it cannot be narrowed to all that a scope can."""
+    if scope.domain == NO_DOMAIN or scope.client or scope.technician or scope.flow:
         return ""
     query = {"status": status}
     if scope.team:

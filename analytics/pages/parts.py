@@ -4,9 +4,10 @@ A block's table is the one source of the page, of its chart (drawn from the tabl
 a screen reader reads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 from analytics.csvfile import difference_columns, difference_values, rate_columns, rate_values
@@ -20,7 +21,8 @@ Heat = Literal["", "strong", "fair", "weak", "poor"]
 class Card:
     """One figure: a count, a Rate or a length of time, with the period before, and the rows that it counts.
 
-    `better` is which way is good: "up", "down" or "" where neither is.
+    `better` is which way is good: "up", "down" or "" where neither is. `is_now` is of a figure as it stands now, which
+    no period came before.
     """
 
     label: str
@@ -29,11 +31,20 @@ class Card:
     url: str = ""
     better: Literal["", "up", "down"] = "up"
     note: str = ""
+    is_now: bool = False
 
     @property
     def counted(self) -> int | None:
         """How many rows `url` opens, where the figure tells it."""
         return _counted(self.value)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A share in 0..1 as a bar beside its figure, which says the same; `interval` is drawn as its whisker."""
+
+    share: float
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Cell:
     badge: str = ""
     # Of a heatmap: how good the value is, in words of the block's legend; "" is not coloured.
     heat: Heat = ""
+    bar: Bar | None = None
 
     @property
     def counted(self) -> int | None:
@@ -87,6 +99,30 @@ class Block:
             yield [
                 value for column, cell in zip(self.columns, row, strict=True) for value in _values(column, cell.value)
             ]
+
+
+@dataclass(frozen=True)
+class Later:
+    """A block that costs more than the rest of its page: the page comes without it and asks for it at once."""
+
+    key: str
+    title: str
+    make: Callable[[], Block]
+    is_later: bool = True
+
+    @cached_property
+    def block(self) -> Block:
+        return self.make()
+
+    @property
+    def rows(self) -> Sequence[Sequence[Cell]]:
+        return self.block.rows
+
+    def csv_header(self) -> list[str]:
+        return self.block.csv_header()
+
+    def csv_lines(self) -> Iterator[list[Any]]:
+        return self.block.csv_lines()
 
 
 def _names(column: Column) -> list[str]:

@@ -8,7 +8,7 @@ from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from analytics.pages.parts import Card
+from analytics.pages.parts import Bar, Card
 from flowpilot.common.statistics import Difference, Rate
 from flowpilot.common.templatetags.flowpilot import Change, change_of, percent, percent_interval, span
 from proposals.templatetags.flow_health import points
@@ -80,6 +80,19 @@ def basis(card: Card) -> str:
 def change(card: Card) -> Change | None:
     """How a card moved against the period before; None where one of the two says too little."""
     return change_of(card.value, card.before, card.better)
+
+
+@register.filter
+def drawn(bar: Bar) -> SafeString:
+    """A bar, for the eye only: its cell says the same in figures."""
+    low, high = (f"{end * 100:.2f}%" for end in bar.interval or (0, 0))
+    whisker = format_html('<line class="fp-bar-range" x1="{}" x2="{}" y1="6" y2="6"/>', low, high)
+    return format_html(
+        '<svg class="fp-bar" aria-hidden="true"><rect class="fp-bar-all" width="100%" height="8" y="2" rx="4"/>'
+        '<rect class="fp-bar-part" width="{}" height="8" y="2" rx="4"/>{}</svg>',
+        f"{bar.share * 100:.2f}%",
+        whisker if bar.interval else "",
+    )
 
 
 @register.filter

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.account')),
-                ('flow', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='sessions', to='flows.flow')),
+                ('flow', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='sessions', to='flows.flow')),
                 ('flow_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='flows.flowversion')),
                 ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.team')),
                 ('technician', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -310,6 +310,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='aisession',
             index=models.Index(condition=models.Q(('status__in', ['resolved', 'escalated', 'abandoned'])), fields=['account', 'technician_email', 'ended_at'], name='session_by_email'),
+        ),
+        migrations.AddIndex(
+            model_name='aisession',
+            index=models.Index(fields=['flow', 'started_at'], name='session_of_flow'),
         ),
         migrations.AddIndex(
             model_name='aisession',

@@ -96,7 +96,9 @@ class AISession(TenantModel):
     resolution_summary = models.TextField(blank=True)
     # Work that was never structured: [{"role": "user" | "agent", "text": …}]; such a session has no steps.
     transcript = models.JSONField(null=True, blank=True)
-    flow = models.ForeignKey(Flow, on_delete=models.SET_NULL, null=True, blank=True, related_name="sessions")
+    flow = models.ForeignKey(
+        Flow, on_delete=models.SET_NULL, null=True, blank=True, related_name="sessions", db_index=False
+    )
     flow_version = models.ForeignKey(FlowVersion, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     psa_system = models.CharField(max_length=50, blank=True)
     psa_ticket_id = models.CharField(max_length=100, blank=True)
@@ -152,6 +154,8 @@ class AISession(TenantModel):
                     ("email", "technician_email"),
                 )
             ),
+            # The foreign key's, too; "which session first used the flow since" looks at one entry.
+            models.Index(fields=["flow", "started_at"], name="session_of_flow"),
             models.Index(
                 fields=["account", "technician", "-touched_at"],
                 name="session_open",

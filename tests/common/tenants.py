@@ -104,6 +104,7 @@ DASHBOARDS = {
     "analytics:coverage": READERS,
     "analytics:psa": READERS,
     "analytics:scripts": READERS,
+    "analytics:review": READERS,
 }
 # The rows behind a figure: who may open each kind, and a fact of it.
 FIGURES = {
@@ -113,6 +114,8 @@ FIGURES = {
     "scripted-sessions": (READERS, "ended-scripts-with"),
     "handovers": (READERS, "given"),
     "waiting-handovers": (READERS, "waiting"),
+    "flywheel": (READERS, "resolved"),
+    "proposals": (READERS, "pending"),
 }
 # Knowledge gaps: the list; who may open one, and what they then get (405 where only a POST is answered).
 GAPS = {"gaps:list": READERS}
@@ -138,6 +141,8 @@ API_OF_LIST = {
     "metrics-psa": READERS,
     "metrics-scripts": READERS,
     "metrics-handovers": READERS,
+    "metrics-review": READERS,
+    "metrics-funnel": READERS,
     "definition-schema": EVERYONE,
 }
 # (who may, the row, the answer to those who may: an empty decision is refused field by field)
