@@ -15,7 +15,10 @@ from urllib.parse import unquote, urlsplit
 import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
+
+from flowpilot.common.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -69,6 +72,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "flowpilot.common.requestid.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -344,12 +348,9 @@ PSA_KEEP_ATTEMPTS = timedelta(days=env.int("PSA_KEEP_ATTEMPTS_DAYS", default=180
 # Addresses inside private networks, and http: for a ticketing system in one's own house.
 PSA_ALLOW_PRIVATE = env.bool("PSA_ALLOW_PRIVATE", default=False)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # A line for each request, with what is asked for in it; what came of a push stands in its attempts.
-    "loggers": {"httpx": {"level": "WARNING"}},
-}
+# --- Logs -------------------------------------------------------------------------------------------------------------
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="text")
+if LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is text or json, not {LOG_FORMAT!r}")
+LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO").upper())

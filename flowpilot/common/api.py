@@ -29,6 +29,7 @@ class ProblemSerializer(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="A sentence for people.")
     code = serializers.CharField(help_text="A word for programs.")
+    request_id = serializers.CharField(required=False, help_text="What the log calls this request: X-Request-ID.")
     errors: Any = ProblemErrorSerializer(many=True, required=False, help_text="What is wrong, and where.")
     details = serializers.JSONField(required=False, help_text="Facts about a refusal that is no error of the request.")
 

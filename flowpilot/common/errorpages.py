@@ -6,12 +6,14 @@ A middleware could not tell of a lost server: Django turns what another middlewa
 import sys
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
+from django.template import loader
 from django.views import defaults
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from flowpilot.common.problems import MEDIA_TYPE, problem
+from flowpilot.common.requestid import current_request_id
 
 AWAY = "FlowPilot cannot reach {what} at the moment. Nothing was changed; please try again in a minute."
 RETRY_AFTER_S = "30"
@@ -40,7 +42,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _unavailable(request, "Redis")
     if _is_api(request):
         return _answer(500, "server_error", "FlowPilot failed at this request. The failure is in its log.")
-    return defaults.server_error(request)
+    # Django's own gives the template nothing.
+    page = loader.render_to_string("500.html", {"request_id": current_request_id()})
+    return HttpResponseServerError(page)
 
 
 def _unavailable(request: HttpRequest, what: str) -> HttpResponse:

@@ -6,6 +6,7 @@ do distributed locking", 2016).
 """
 
 import contextlib
+import contextvars
 import logging
 import os
 import socket
@@ -78,7 +79,9 @@ def lease_keep(lease: HeldLease, *, duration: timedelta) -> Iterator[None]:
         finally:
             connection.close()
 
-    thread = threading.Thread(target=renew, name=f"lease {lease.key}", daemon=True)
+    # In a copy of this thread's context: what it logs is the same request's.
+    within = contextvars.copy_context()
+    thread = threading.Thread(target=within.run, args=[renew], name=f"lease {lease.key}", daemon=True)
     thread.start()
     try:
         yield

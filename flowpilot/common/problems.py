@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from flowpilot.common.requestid import current_request_id
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -12,7 +14,7 @@ def problem(status: int, code: str, message: str, details: Any = None, *, of_que
 
     `details` of a 400 name what is wrong (by field, or as a list): they become `errors` with a JSON pointer (RFC 6901)
     into the body, or with the parameter's name where the query was wrong. Details of other refusals are facts about
-    them, and stand as they are.
+    them, and stand as they are. The id of the request stands in it, for whoever asks what the log says of it.
     """
     body: dict[str, Any] = {
         "type": f"urn:flowpilot:problem:{code}",
@@ -21,6 +23,8 @@ def problem(status: int, code: str, message: str, details: Any = None, *, of_que
         "detail": message,
         "code": code,
     }
+    if request_id := current_request_id():
+        body["request_id"] = request_id
     if details:
         if status == HTTPStatus.BAD_REQUEST:
             body["errors"] = [_placed(error, of_query) for error in _errors(details, ())]

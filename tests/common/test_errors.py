@@ -52,7 +52,8 @@ def test_every_refusal_of_the_api_has_a_code_and_a_sentence(
     assert told["detail"][-1] == "."
     assert (told["type"], told["status"]) == (f"urn:flowpilot:problem:{code}", status)
     assert told["title"]
-    assert set(told) <= {"type", "title", "status", "detail", "code", "errors", "details"}
+    assert set(told) <= {"type", "title", "status", "detail", "code", "request_id", "errors", "details"}
+    assert told["request_id"] == response["X-Request-ID"]
 
 
 def test_refusals_of_services_keep_their_own_words(cast: Cast, api: Any) -> None:
