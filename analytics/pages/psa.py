@@ -131,7 +131,9 @@ def _latency(scope: Scope, now: psa.Summary) -> Block:
         if times.n
     ]
     columns = [Column("Settled", is_number=False), Column("Pushes"), Column("Median"), Column("90 % within")]
-    return Block("latency", "Time from created to settled", columns, rows, empty="Nothing is settled yet.")
+    return Block(
+        "latency", "Time from created to settled", columns, rows, empty="Nothing is settled yet.", is_wide=True
+    )
 
 
 def _settled_url(scope: Scope, name: str) -> str:

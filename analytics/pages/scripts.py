@@ -139,11 +139,18 @@ def _compared(sessions: scripts.Sessions) -> str:
     found = sessions.difference
     if found is None or not (sessions.with_script.is_enough and sessions.without_script.is_enough):
         return ""
-    interval = f"95 % interval {found.low * 100:+.0f} to {found.high * 100:+.0f}"
-    said = f"With a script {found.share * 100:+.0f} points ({interval})."
+    points = round(abs(found.share) * 100)
+    said = (
+        f"Sessions with a script were resolved {points} point{'' if points == 1 else 's'} "
+        f"{'more' if found.share >= 0 else 'less'} often (95 % interval {_points(found.low)} to {_points(found.high)})."
+    )
     if not found.is_clear:
         return f"{said} That may be chance."
     return f"{said} Scripts may be the reason, or the problems that have one."
+
+
+def _points(share: float) -> str:
+    return f"{share * 100:+.0f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _risks(scope: Scope, now: scripts.Uses) -> Block:

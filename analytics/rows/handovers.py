@@ -16,6 +16,11 @@ def _link(handover: Handover) -> str:
     return reverse("admin:ai_sessions_aisession_change", args=[handover.session_id])
 
 
+def _title(handover: Handover) -> str:
+    session = handover.session
+    return session.title or session.problem_summary[:120] or session.external_id
+
+
 HANDOVERS = Source(
     name="handovers",
     noun="hand-over",
@@ -25,7 +30,7 @@ HANDOVERS = Source(
     fact=HANDOVER_FACTS.get,
     time="created_at",
     columns=(
-        RowColumn("Session", lambda row: row.session.title or row.session.problem_summary[:120]),
+        RowColumn("Session", _title),
         RowColumn("Number", lambda row: row.session.external_id),
         RowColumn("Reason", lambda row: row.reason[:200]),
         RowColumn("From", lambda row: str(row.given_by) if row.given_by else None),

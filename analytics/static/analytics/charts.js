@@ -27,19 +27,33 @@
 
   const valueOf = (cell) => (cell.dataset.value === "" ? null : Number(cell.dataset.value));
 
+  const LETTER = 7; // px, about
+
+  // Few labels are all told: in lines where there is room for a word, else aslant. Of many some are left out.
+  const labelPlace = (labels, room) => {
+    if (labels.length > 7) return {};
+    const fits = Math.max(...labels.map((label) => label.length)) * LETTER <= room;
+    if (fits) return { interval: 0 };
+    return room > 64 ? { interval: 0, overflow: "break", width: room - 4, lineHeight: 14 } : { interval: 0, rotate: 40 };
+  };
+
   const options = (host, kind, { labels, series }) => {
     const line = colour("--fp-line");
     const text = { color: colour("--fp-quiet"), fontFamily: getComputedStyle(host).fontFamily, fontSize: 12 };
+    // On a phone the legend takes several lines.
+    const legend = series.reduce((width, one) => width + one.name.length * LETTER + 30, 0);
+    const top = series.length > 1 ? 20 + 20 * Math.ceil(legend / host.clientWidth) : 12;
+    const place = { ...text, ...labelPlace(labels, (host.clientWidth - 60) / labels.length) };
     return {
       animation: false,
       textStyle: text,
-      grid: { left: 4, right: 12, top: series.length > 1 ? 40 : 12, bottom: 4, containLabel: true },
+      grid: { left: 4, right: 12, top, bottom: 4, containLabel: true },
       legend: { show: series.length > 1, top: 0, left: 0, icon: "rect", itemWidth: 12, itemHeight: 12, textStyle: text },
       tooltip: {
         trigger: "axis", axisPointer: { type: kind === "lines" ? "line" : "shadow" }, renderMode: "richText", confine: true,
         backgroundColor: colour("--fp-card"), borderColor: line, textStyle: { ...text, color: colour("--fp-fg") },
       },
-      xAxis: { type: "category", data: labels, axisLabel: text, axisLine: { lineStyle: { color: line } }, axisTick: { show: false } },
+      xAxis: { type: "category", data: labels, axisLabel: place, axisLine: { lineStyle: { color: line } }, axisTick: { show: false } },
       yAxis: { type: "value", minInterval: 1, axisLabel: text, splitLine: { lineStyle: { color: line } } },
       series: series.map((one) => ({
         type: kind === "lines" ? "line" : "bar",
