@@ -345,6 +345,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='handover',
+            index=models.Index(fields=['account', '-created_at', '-id'], name='handover_recent'),
+        ),
+        migrations.AddIndex(
+            model_name='handover',
             index=models.Index(condition=models.Q(('claimed_at', None)), fields=['account', 'created_at'], name='handover_open'),
         ),
         migrations.AddConstraint(

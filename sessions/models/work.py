@@ -42,7 +42,10 @@ class Handover(TenantModel):
                 fields=["account", "session"], name="one_open_handover", condition=Q(claimed_at=None)
             ),
         ]
-        indexes = [models.Index(fields=["account", "created_at"], name="handover_open", condition=Q(claimed_at=None))]
+        indexes = [
+            models.Index(fields=["account", "-created_at", "-id"], name="handover_recent"),
+            models.Index(fields=["account", "created_at"], name="handover_open", condition=Q(claimed_at=None)),
+        ]
 
     def __str__(self) -> str:
         return f"hand-over of {self.session}"
