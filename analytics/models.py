@@ -1,6 +1,7 @@
 """The tables of this room."""
 
 from analytics.gaps.models import KnowledgeGap
+from analytics.reports.models import ReportSubscription
 from analytics.rollups.models import (
     DurationDay,
     DurationMonth,
@@ -15,6 +16,7 @@ __all__ = [
     "DurationDay",
     "DurationMonth",
     "KnowledgeGap",
+    "ReportSubscription",
     "RolledAccount",
     "RollupMark",
     "SessionDay",

@@ -96,6 +96,8 @@ class Scope:
     client: Client | None = None
     technician: str = ""
     flow: Flow | None = None
+    # The zone that an address need not name: the account's, even while times are told in another.
+    own_zone: str = ""
 
     @classmethod
     def from_query(cls, user: Any, query: Any) -> Self:
@@ -108,7 +110,8 @@ class Scope:
     @classmethod
     def of(cls, user: Any, data: Mapping[str, Any]) -> Self:
         """The scope of a valid ScopeForm's cleaned data."""
-        zone = data.get("zone") or timezone.get_current_timezone_name()
+        own_zone = timezone.get_current_timezone_name()
+        zone = data.get("zone") or own_zone
         now = timezone.now()
         if data.get("first"):
             days, first, last = None, data["first"], data["last"]
@@ -120,6 +123,7 @@ class Scope:
         narrowed |= {name: data.get(name) or "" for name in ("domain", "technician")}
         start = midnight(first, zone)
         end = max(start, min(midnight(last + timedelta(days=1), zone), now))
+        narrowed["own_zone"] = own_zone
         return cls(user=user, first=first, last=last, start=start, end=end, zone=zone, days=days, **narrowed)
 
     @property
@@ -152,6 +156,13 @@ class Scope:
         """The scope with other values for team, domain, client, technician or flow."""
         return replace(self, **values)
 
+    @property
+    def narrowed_to(self) -> list[str]:
+        """In words, apart from the period."""
+        rows = [f"{name}: {row}" for name in ("team", "client", "flow") if (row := getattr(self, name))]
+        domain = ["without a domain" if self.domain == NO_DOMAIN else f"domain: {self.domain}"] if self.domain else []
+        return rows + domain + ([f"technician: {self.technician}"] if self.technician else [])
+
     def session_q(self, prefix: str = "") -> Q:
         """What it is narrowed to, apart from the period, of rows that have a session at `prefix`."""
         found = Q()
@@ -177,7 +188,8 @@ class Scope:
         dates = {"days": str(self.days)} if self.days else {"first": str(self.first), "last": str(self.last)}
         rows = {name: str(row.pk) for name in ("team", "client", "flow") if (row := getattr(self, name))}
         texts = {name: text for name in ("domain", "technician") if (text := getattr(self, name))}
-        zone = {} if self.zone == timezone.get_current_timezone_name() else {"zone": self.zone}
+        own_zone = self.own_zone or timezone.get_current_timezone_name()
+        zone = {} if self.zone == own_zone else {"zone": self.zone}
         return urlencode(dates | rows | texts | zone | more)
 
 

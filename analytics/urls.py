@@ -7,6 +7,7 @@ from analytics.pages.overview import overview
 from analytics.pages.psa import psa_page
 from analytics.pages.review import review
 from analytics.pages.scripts import scripts_page
+from analytics.reports.views import reports
 from analytics.rows.views import rows
 
 app_name = "analytics"
@@ -16,5 +17,6 @@ urlpatterns = [
     path("analytics/psa/", psa_page, name="psa"),
     path("analytics/scripts/", scripts_page, name="scripts"),
     path("analytics/review/", review, name="review"),
+    path("analytics/reports/", reports, name="reports"),
     path("analytics/rows/<slug:source>/<slug:fact>/", rows, name="rows"),
 ]

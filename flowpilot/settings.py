@@ -184,6 +184,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="8,38"),
         "options": {"expires": 1500},
     },
+    "send-reports": {
+        "task": "analytics.tasks.send_reports",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
+    },
     "roll-up-days": {
         "task": "analytics.tasks.roll_up_days",
         "schedule": timedelta(minutes=1),

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -84,7 +84,16 @@ def dashboard(build: Callable[[Scope], Page]) -> Callable[..., AnyResponse]:
         context = {**page.context, "title": page.title, "page": page, "is_whole": "whole" in request.GET}
         return dashboard_response(request, scope, page.template, context)
 
+    view.build = build  # type: ignore[attr-defined]
     return view
+
+
+def page_maker(name: str) -> Callable[[Scope], Page] | None:
+    """What makes the dashboard of an address's name; None where that is no dashboard."""
+    if name not in [address for _, address in PAGES]:
+        return None
+    found: Callable[[Scope], Page] | None = getattr(resolve(reverse(name)).func, "build", None)
+    return found
 
 
 def dashboard_response(

@@ -223,6 +223,8 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "connection": f"/admin/ai_sessions/psaconnection/{push.connection_id}/change/",
         "new connection": "/admin/ai_sessions/psaconnection/add/",
         "overview": "/admin/analytics/",
+        "review of proposals": "/admin/analytics/review/",
+        "reports by email": "/admin/analytics/reports/",
         "no gaps": "/admin/analytics/gaps/",
         "coverage": "/admin/analytics/coverage/",
         "ticketing": "/admin/analytics/psa/",

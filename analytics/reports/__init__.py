@@ -1,0 +1,1 @@
+"""Dashboards by email: who wants which, and sending each once when it is due."""
