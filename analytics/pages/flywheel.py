@@ -8,6 +8,7 @@ from analytics.rows.registry import rows_url
 from analytics.scope import Scope
 
 KEY, TITLE = "flywheel", "Flywheel"
+_ABOUT = "Days are from the step before."
 
 
 def flywheel(scope: Scope) -> Later:
@@ -34,7 +35,7 @@ def _block(scope: Scope) -> Block:
     return Block(
         key=KEY,
         title=TITLE,
-        columns=[Column("Step", is_number=False), Column("Sessions"), Column("Median days after the step before")],
+        columns=[Column("Step", is_number=False), Column("Sessions"), Column("Median days")],
         rows=rows if resolved else [],
         summary=_summary(found),
         empty="It turns as sessions are resolved: none was in this period.",
@@ -44,11 +45,11 @@ def _block(scope: Scope) -> Block:
 def _summary(found: Funnel) -> str:
     *_, published, reused = found.steps
     if not published.count:
-        return ""
+        return _ABOUT
     days = _days(found.to_published)
     took = f"Median {days:.1f} days from resolved to published. " if days is not None else ""
     share = f"{reused.count:,} of {published.count:,}"
-    return f"{took}What came of {share} published sessions has guided a later one."
+    return f"{took}What came of {share} published sessions has guided a later one. {_ABOUT}"
 
 
 def _days(length: timedelta | None) -> float | None:
