@@ -1,5 +1,6 @@
 """What drf-spectacular cannot see by itself: the records that pydantic describes."""
 
+import re
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -31,6 +32,28 @@ def add_pydantic_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any
     return result
 
 
+def add_common_parameters(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Post-processing hook: the parameters that the views' base reads."""
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            parameters = operation.setdefault("parameters", [])
+            if method != "get":
+                parameters.append(_parameter("Idempotency-Key", "header", "With the same key it is done once."))
+            if "412" in operation["responses"]:
+                parameters.append(_parameter("If-Match", "header", "The `ETag` of what you have read."))
+            if _ROWS.fullmatch(path) and method == "get":
+                parameters.append(_parameter("fields", "query", "Only these fields, with commas between them."))
+    return result
+
+
+# Lists of rows, and one row.
+_ROWS = re.compile(r"/api/v1/(?:sessions|proposals|flows|gaps)/(?:\{id\}/)?")
+
+
+def _parameter(name: str, where: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": where, "description": description, "schema": {"type": "string"}}
+
+
 def add_error_responses(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Post-processing hook: every operation tells of the refusals that come from outside its own code."""
     for path, operations in result["paths"].items():
@@ -48,15 +71,20 @@ def _refusals(path: str, operation: dict[str, Any]) -> dict[str, str]:
     found = {
         "401": "No API key and no log-in, or a key that is unknown, expired or revoked.",
         "403": "The caller's role does not allow this.",
+        "429": "Too many requests in this minute; `Retry-After` says when to go on.",
         "503": "PostgreSQL or Redis is away; try again.",
     }
     names = {parameter["name"] for parameter in operation.get("parameters", [])}
-    if names - {"id"}:
+    if names - {"id", "Idempotency-Key"}:
         found["400"] = "A parameter or a field is wrong; `errors` says which."
     if "{" in path:
         found["404"] = "There is no such row in the caller's accounts."
-    if "page" in names:
+    if "cursor" in names:
         found["404"] = "There is no such page."
+    if "Idempotency-Key" in names:
+        found["409"] = "The row has changed or was decided, or the key was sent before with another request."
+    if "If-Match" in names:
+        found["412"] = "The row is not the one that `If-Match` names any more; `details` tells what changed."
     if "requestBody" in operation:
         found["400"] = "The body is not JSON or has wrong fields; `errors` says which."
         found["413"] = "The body is too long."

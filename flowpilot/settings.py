@@ -161,6 +161,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=30),
         "options": {"expires": 30},
     },
+    "forget-old-requests": {"task": "flowpilot.common.tasks.forget_old_requests", "schedule": timedelta(hours=1)},
     "clean-attempts": {"task": "sessions.psa.tasks.clean_attempts", "schedule": timedelta(days=1)},
     "refresh-impacts": {"task": "proposals.tasks.refresh_impacts", "schedule": timedelta(days=1)},
     "abandon-idle-sessions": {
@@ -276,6 +277,9 @@ SITE_URL = env.str("SITE_URL", default=f"http://localhost:{env.str('PORT', defau
 
 # --- API --------------------------------------------------------------------------------------------------------------
 
+# Of each API key, and of each log-in; 0 is without limit.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=1_200)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "flowpilot.accounts.authentication.ApiKeyAuthentication",
@@ -284,7 +288,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["flowpilot.common.permissions.HasModelPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["flowpilot.common.parsers.JSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "flowpilot.common.ordering.Ordering",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["flowpilot.common.throttling.CallerThrottle"],
     "DEFAULT_PAGINATION_CLASS": "flowpilot.common.pagination.Pagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "flowpilot.common.api.exception_handler",
@@ -304,6 +312,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "flowpilot.openapi.add_pydantic_schemas",
+        "flowpilot.openapi.add_common_parameters",
         "flowpilot.openapi.add_error_responses",
     ],
     "ENUM_NAME_OVERRIDES": {

@@ -43,7 +43,7 @@ class FlowProposalSerializer(FlowProposalListSerializer):
 
 
 class DecisionSerializer(serializers.Serializer):
-    revision = serializers.IntegerField(min_value=1, help_text="The proposal's revision that you have read.")
+    revision = serializers.IntegerField(min_value=1, help_text="Of the proposal as you read it; or `If-Match`.")
     notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
 
 
@@ -74,7 +74,7 @@ class PublishSerializer(DecisionSerializer):
 DECISION: dict[str, Any] = {
     "responses": {
         200: FlowProposalSerializer,
-        **dict.fromkeys((400, 403, 404, 409), ProblemSerializer),
+        **dict.fromkeys((400, 403, 404, 409, 412), ProblemSerializer),
     }
 }
 
@@ -84,6 +84,7 @@ class FlowProposalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
 
     queryset = FlowProposal.objects.select_related("account", "team", "base_version").order_by("-impact", "-id")
     filterset_class = FlowProposalFilter
+    ordering_fields = ("impact", "created_at", "confidence_score")
     action_permissions: ClassVar[dict[str, str]] = dict.fromkeys(("approve", "publish", "dismiss", "reject"), "decide")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
@@ -113,7 +114,7 @@ class FlowProposalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
 
     def _decide(self, service: Any, serializer_class: type[DecisionSerializer]) -> Response:
         proposal = self.get_object()
-        serializer = serializer_class(data=self.request.data)
+        serializer = serializer_class(data=self.given_revision())
         serializer.is_valid(raise_exception=True)
         service(actor=self.request.user, proposal_id=proposal.pk, **serializer.validated_data)
         return Response(self.get_serializer(self.get_object()).data)

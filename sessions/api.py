@@ -69,6 +69,7 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
 
     queryset = AISession.objects.select_related("client", "team", "flow").order_by("-started_at", "-id")
     filterset_class = SessionFilter
+    ordering_fields = ("started_at",)
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return SessionListSerializer if self.action == "list" else SessionSerializer

@@ -9,12 +9,11 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from analytics.metrics.counting import Durations
 from analytics.metrics.sessions import Step
 from analytics.scope import DEFAULT_PERIOD, PERIODS, Scope
-from flowpilot.common.api import ProblemSerializer
+from flowpilot.common.api import ApiMixin, ProblemSerializer
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.statistics import Rate
 
@@ -65,7 +64,7 @@ class PeriodSerializer(serializers.Serializer):
     zone = serializers.CharField()
 
 
-class MetricsView(APIView):
+class MetricsView(ApiMixin):
     """An endpoint of figures: `figures` gives what its serializer tells beside the period."""
 
     required_permission = "analytics.view_metrics"

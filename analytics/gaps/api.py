@@ -82,7 +82,7 @@ class KnowledgeGapSerializer(KnowledgeGapListSerializer):
 class GapChangeSerializer(serializers.Serializer):
     """What is not given stays as it is."""
 
-    revision = serializers.IntegerField(min_value=1, help_text="The gap's revision that you have read.")
+    revision = serializers.IntegerField(min_value=1, help_text="Of the gap as you read it; or `If-Match`.")
     state = serializers.ChoiceField(choices=KnowledgeGap.State.choices, required=False)
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=MOST_TEXT, help_text="Why it is accepted."
@@ -109,11 +109,11 @@ class KnowledgeGapViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
         summary="Change state, owner, due date or notes",
         description="A gap is not closed by hand: it closes when its measured rate recovers.",
         request=GapChangeSerializer,
-        responses={200: KnowledgeGapSerializer, **dict.fromkeys((400, 403, 404, 409), ProblemSerializer)},
+        responses={200: KnowledgeGapSerializer, **dict.fromkeys((400, 403, 404, 409, 412), ProblemSerializer)},
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         gap = self.get_object()
-        serializer = GapChangeSerializer(data=request.data)
+        serializer = GapChangeSerializer(data=self.given_revision())
         serializer.is_valid(raise_exception=True)
         changes = dict(serializer.validated_data)
         if "owner" in changes:

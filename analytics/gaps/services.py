@@ -14,7 +14,7 @@ from analytics.gaps.statistics import shrunken
 from analytics.gaps.subjects import Subjects, since_words
 from flowpilot.accounts.models import User
 from flowpilot.common.audit import audit_record
-from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, Stale
 from proposals.services import sessions_requeue
 
 Kind, State = KnowledgeGap.Kind, KnowledgeGap.State
@@ -53,7 +53,7 @@ def gap_change(
     """
     gap = _lock(actor, gap_id)
     if gap.revision != revision:
-        raise Conflict("the gap has changed since you read it; here is how it stands")
+        raise Stale("the gap has changed since you read it; here is how it stands")
     before = _told(gap)
     if owner_id is not KEEP:
         gap.owner = _owner(gap, owner_id)

@@ -1,14 +1,22 @@
 """Small bases of the REST API: tenant scope, and one place that turns refusals into answers."""
 
+import json
+import re
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.viewsets import GenericViewSet
 
-from flowpilot.common.errors import ServiceError
+from flowpilot.common.errors import InvalidInput, ServiceError, Stale
+from flowpilot.common.idempotency import HEADER, Replay, claim, keep, key_of
+from flowpilot.common.models import IdempotentRequest
 from flowpilot.common.problems import MEDIA_TYPE, problem
 
 
@@ -34,10 +42,40 @@ class ProblemSerializer(serializers.Serializer):
     details = serializers.JSONField(required=False, help_text="Facts about a refusal that is no error of the request.")
 
 
-class TenantViewSet(GenericViewSet):
-    """A viewset over the rows that the caller may see: a foreign row is 404."""
+class ApiMixin(APIView):
+    """What every endpoint shares: writes that may be sent twice (`Idempotency-Key`), and the headers of the limits."""
+
+    _claimed: IdempotentRequest | None = None
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.method in SAFE_METHODS or HEADER not in request.headers:
+            return super().dispatch(request, *args, **kwargs)
+        with transaction.atomic():
+            return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method not in SAFE_METHODS and (key := key_of(request)) is not None:
+            self._claimed = claim(request, key)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        for name, value in getattr(request, "rate_limits", {}).items():
+            response[name] = value
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self._claimed is not None:
+            keep(self._claimed, response)
+        return response
+
+
+class TenantViewSet(ApiMixin, GenericViewSet):
+    """A viewset over the rows that the caller may see: a foreign row is 404.
+
+    A row with a revision has an `ETag`; `?fields=id,title` gives just those fields.
+    """
 
     action_permissions: ClassVar[dict[str, str]] = {}
+    ordering_fields: ClassVar[tuple[str, ...]] = ()
+    _shown: Any = None
 
     def get_queryset(self) -> QuerySet[Any]:
         queryset: Any = super().get_queryset()
@@ -49,10 +87,57 @@ class TenantViewSet(GenericViewSet):
         """Filters are of lists: one row is found by its address alone."""
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 
+    def get_object(self) -> Any:
+        self._shown = super().get_object()
+        return self._shown
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        serializer = super().get_serializer(*args, **kwargs)
+        wanted = self.request.query_params.get("fields") if self.request else None
+        if wanted and self.action in ("list", "retrieve"):
+            _narrow(getattr(serializer, "child", serializer), wanted.split(","))
+        return serializer
+
+    def given_revision(self) -> Any:
+        """The body of a change, with the revision that `If-Match` names where the body names none."""
+        data = self.request.data
+        tag = self.request.headers.get("If-Match")
+        if tag is None or not isinstance(data, dict):
+            return data
+        found = _ETAG.fullmatch(tag.strip())
+        if found is None:
+            raise InvalidInput("If-Match is an ETag as an answer gave it.", details={"If-Match": "This is no ETag."})
+        return {"revision": int(found["revision"]), **data}
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        revision = getattr(self._shown, "revision", None)
+        if revision is not None and response.status_code == 200:
+            state = getattr(self._shown, "status", None) or getattr(self._shown, "state", "")
+            response["ETag"] = f'"{revision}-{state}"'
+            if request.method == "GET" and request.headers.get("If-None-Match") == response["ETag"]:
+                response.status_code, response.data = 304, None
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+_ETAG = re.compile(r'"(?P<revision>[0-9]{1,9})-[a-z_]*"')
+
+
+def _narrow(serializer: Any, wanted: list[str]) -> None:
+    """Leave only the wanted fields."""
+    if unknown := sorted(set(wanted) - set(serializer.fields)):
+        raise InvalidInput("There is no such field.", details={"fields": [f"{name[:60]} is none." for name in unknown]})
+    for name in set(serializer.fields) - set(wanted):
+        del serializer.fields[name]
+
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer refusals as problem details; anything unexpected stays Django's 500."""
-    of_query = context["request"].method in ("GET", "HEAD")
+    request = context["request"]
+    of_query = request.method in SAFE_METHODS
+    if isinstance(error, Replay):
+        return _replayed(error.answer)
+    if isinstance(error, Stale) and "If-Match" in request.headers:
+        return _answer(problem(412, "precondition_failed", error.message, error.details))
     if isinstance(error, ServiceError):
         return _answer(problem(error.status, error.code, error.message, error.details, of_query=of_query))
     response = drf_exception_handler(error, context)
@@ -73,3 +158,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 def _answer(body: dict[str, Any]) -> Response:
     return Response(body, status=body["status"], content_type=MEDIA_TYPE)
+
+
+def _replayed(answer: IdempotentRequest) -> Response:
+    response = Response(json.loads(answer.body), status=answer.status, content_type=answer.content_type)
+    if answer.etag:
+        response["ETag"] = answer.etag
+    response["Idempotent-Replayed"] = "true"
+    return response

@@ -41,3 +41,7 @@ class Conflict(ServiceError):
 
     code = "conflict"
     status = 409
+
+
+class Stale(Conflict):
+    """The thing has another revision by now than the one that the actor saw."""

@@ -1,4 +1,4 @@
-"""Audit events and leases."""
+"""Audit events, leases, and the answers of writes that may be sent twice."""
 
 from django.conf import settings
 from django.db import models
@@ -43,6 +43,26 @@ class Lease(models.Model):
     owner = models.CharField(max_length=200, blank=True)
     token = models.BigIntegerField(default=0)
     expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class IdempotentRequest(models.Model):
+    """A write of the API that named a key, and what it was answered. See `flowpilot.common.idempotency`."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    digest = models.CharField(max_length=64, help_text="Of method, address and body.")
+    status = models.PositiveSmallIntegerField(default=0)
+    content_type = models.CharField(max_length=100, blank=True)
+    etag = models.CharField(max_length=100, blank=True)
+    body = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_of_user")]
+        indexes = [models.Index(fields=["created_at"], name="idempotent_by_age")]
 
     def __str__(self) -> str:
         return self.key

@@ -13,6 +13,13 @@ class TooLarge(APIException):
     default_code = "too_large"
 
 
+def require_size(request: Any) -> None:
+    """Raises TooLarge before a body is read that is longer than the limit."""
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise TooLarge(f"The body is longer than {limit // 2**20} MiB: send it in parts.")
+
+
 class JSONParser(BaseParser):
     """Bodies of the API: UTF-8 JSON of bounded size and depth.
 
@@ -23,9 +30,7 @@ class JSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if int(stream.META.get("CONTENT_LENGTH") or 0) > limit:
-            raise TooLarge(f"The body is longer than {limit // 2**20} MiB: send it in parts.")
+        require_size((parser_context or {})["request"])
         try:
             return from_json(stream.read(), allow_inf_nan=False)
         except ValueError as error:

@@ -92,6 +92,7 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
 
     queryset = Flow.objects.select_related("current_version", "owner").order_by("title", "id")
     filterset_class = FlowFilter
+    ordering_fields = ("title", "updated_at")
     # Who may read a flow may read its versions.
     action_permissions: ClassVar[dict[str, str]] = {"versions": "view", "diff": "view", "export": "view"}
 

@@ -1,7 +1,7 @@
 """What every decision begins with: the proposal's row locked, the actor allowed, the revision the one that was read."""
 
 from flowpilot.accounts.models import User
-from flowpilot.common.errors import Conflict, NotAllowed, NotFound
+from flowpilot.common.errors import Conflict, NotAllowed, NotFound, Stale
 from flowpilot.common.models import AuditEvent
 from proposals.models import FlowProposal
 
@@ -48,7 +48,7 @@ def require_open(proposal: FlowProposal, revision: int) -> None:
     """As require_pending; Conflict, with what has changed in its details, also for another revision."""
     require_pending(proposal)
     if proposal.revision != revision:
-        raise Conflict(
+        raise Stale(
             f"this proposal has changed: you saw revision {revision}, it is at revision {proposal.revision} now. "
             "Read it again, then decide",
             details={

@@ -30,7 +30,7 @@ NOWHERE_SQL, NOWHERE_REDIS = "postgresql://nobody@127.0.0.1:1/none", "redis://12
         (None, "get", "sessions/", None, 401, "not_authenticated"),
         ("bob", "get", "proposals/", None, 403, "permission_denied"),
         ("bob", "get", "sessions/0/", None, 404, "not_found"),
-        ("bob", "get", "sessions/?page=9", None, 404, "not_found"),
+        ("bob", "get", "sessions/?cursor=9", None, 404, "not_found"),
         ("bob", "get", "sessions/?status=x", None, 400, "invalid"),
         ("bob", "post", "sessions/", {}, 400, "invalid"),
         ("alice", "post", "flows/", {}, 403, "permission_denied"),

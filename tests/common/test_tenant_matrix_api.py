@@ -195,4 +195,4 @@ def test_a_superuser_sees_every_account(world: World, login: Any, api: Any) -> N
         text = login(root).get(reverse(f"admin:{model}_changelist")).content.decode().lower()
         assert FOREIGN.lower() in text, model
         assert HOME.lower() in text, model
-    assert api(root).get(reverse("api:session-list")).json()["count"] == 2
+    assert len(api(root).get(reverse("api:session-list")).json()["results"]) == 2

@@ -87,7 +87,16 @@ def test_what_the_code_answers_is_documented(schema: Any, cast: Cast, api: Any) 
 
 def provoke(client: Any, method: str, url: str) -> list[int]:
     if method == "get":
-        queries = ("", "?page=99", "?status=nonsense", "?days=1", "?tier=nonsense", "?target_flow=0")
+        queries = (
+            "",
+            "?cursor=99",
+            "?ordering=x",
+            "?fields=x",
+            "?status=nonsense",
+            "?days=1",
+            "?tier=nonsense",
+            "?target_flow=0",
+        )
         return [client.get(url + query).status_code for query in queries]
     bodies: list[Any] = [
         {},

@@ -185,10 +185,34 @@ def test_pages(cast: Cast, api: Any) -> None:
     for number in range(3):
         make_session(cast.account, external_id=f"P-{number}", started_at=f"2026-01-0{number + 1}T00:00:00Z")
     body = api(cast.carol).get(f"{SESSIONS}?page_size=2").json()
-    assert (body["count"], [row["external_id"] for row in body["results"]]) == (3, ["P-2", "P-1"])
-    assert [row["external_id"] for row in api(cast.carol).get(body["next"]).json()["results"]] == ["P-0"]
-    response = api(cast.carol).get(f"{SESSIONS}?page=9")
-    assert (response.status_code, response.json()["detail"]) == (404, "Invalid page.")
+    assert [row["external_id"] for row in body["results"]] == ["P-2", "P-1"]
+    # What comes in meanwhile shifts nothing.
+    make_session(cast.account, external_id="P-9", started_at="2026-01-09T00:00:00Z")
+    following = api(cast.carol).get(body["next"]).json()
+    assert ([row["external_id"] for row in following["results"]], following["next"]) == (["P-0"], None)
+    response = api(cast.carol).get(f"{SESSIONS}?cursor=9")
+    assert (response.status_code, response.json()["detail"]) == (404, "There is no such page.")
+
+
+def test_rows_of_one_time_come_once_each(cast: Cast, api: Any) -> None:
+    for number in range(7):
+        make_session(cast.account, external_id=f"T-{number}", started_at="2026-01-01T00:00:00Z")
+    client, url, found = api(cast.carol), f"{SESSIONS}?page_size=2", []
+    while url:
+        body = client.get(url).json()
+        found += [row["external_id"] for row in body["results"]]
+        url = body["next"]
+    assert sorted(found) == [f"T-{number}" for number in range(7)]
+
+
+def test_order_and_fields_are_chosen(cast: Cast, api: Any) -> None:
+    for number in (2, 1, 3):
+        make_session(cast.account, external_id=f"O-{number}", started_at=f"2026-01-0{number}T00:00:00Z")
+    body = api(cast.carol).get(f"{SESSIONS}?ordering=started_at&fields=external_id").json()
+    assert body["results"] == [{"external_id": f"O-{number}"} for number in (1, 2, 3)]
+    for query, parameter in (("ordering=technician__password", "ordering"), ("fields=id,account_id", "fields")):
+        refused = api(cast.carol).get(f"{SESSIONS}?{query}")
+        assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (400, parameter)
 
 
 def test_other_methods_are_refused(cast: Cast, api: Any) -> None:
