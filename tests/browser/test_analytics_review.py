@@ -67,11 +67,8 @@ def test_the_page_has_no_barriers(open_page: OpenPage, cast: Cast, theme: Any, w
     assert block is not None
     assert bar["height"] == 12, "a bar is as high as its line"
     assert block["width"] > 300, "blocks stand below each other on a phone"
-    page.emulate_media(media="print")
-    expect(page.locator("#scope")).to_be_hidden()
-    page.emulate_media(media="screen")
     if shots := os.environ.get("H6V_SHOTS"):
         page.screenshot(path=f"{shots}/{theme}{width}.png", full_page=True)
-        if (theme, width) == ("light", 1280):
-            page.emulate_media(media="print")
-            page.screenshot(path=f"{shots}/print.png", full_page=True)
+    page.emulate_media(media="print")
+    expect(page.locator("#scope")).to_be_hidden()
+    expect(page.locator("#flywheel")).to_be_visible()
