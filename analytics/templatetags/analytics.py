@@ -86,10 +86,10 @@ def change(card: Card) -> Change | None:
 def drawn(bar: Bar) -> SafeString:
     """A bar, for the eye only: its cell says the same in figures."""
     low, high = (f"{end * 100:.2f}%" for end in bar.interval or (0, 0))
-    whisker = format_html('<line class="fp-bar-range" x1="{}" x2="{}" y1="6" y2="6"/>', low, high)
+    whisker = format_html('<line class="fp-share-range" x1="{}" x2="{}" y1="6" y2="6"/>', low, high)
     return format_html(
-        '<svg class="fp-bar" aria-hidden="true"><rect class="fp-bar-all" width="100%" height="8" y="2" rx="4"/>'
-        '<rect class="fp-bar-part" width="{}" height="8" y="2" rx="4"/>{}</svg>',
+        '<svg class="fp-share" aria-hidden="true"><rect class="fp-share-all" width="100%" height="8" y="2" rx="4"/>'
+        '<rect class="fp-share-part" width="{}" height="8" y="2" rx="4"/>{}</svg>',
         f"{bar.share * 100:.2f}%",
         whisker if bar.interval else "",
     )

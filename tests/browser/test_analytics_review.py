@@ -62,6 +62,9 @@ def test_the_page_has_no_barriers(open_page: OpenPage, cast: Cast, theme: Any, w
     page = open_page(REVIEW, user=cast.alice, theme=theme, width=width)
     expect(page.locator("#flywheel td a").first).to_be_visible()
     assert barriers(page) == []
+    header = page.locator("#header").bounding_box()
+    assert header is not None
+    assert header["width"] == width, "the dashboards' style sheet leaves the frame alone"
     bar, block = page.locator("#flywheel svg").first.bounding_box(), page.locator("#flywheel").bounding_box()
     assert bar is not None
     assert block is not None
