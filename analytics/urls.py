@@ -3,6 +3,8 @@
 from django.urls import path
 
 from analytics.pages.coverage import coverage_page
+from analytics.pages.flow import flow_page
+from analytics.pages.flows import flows_page
 from analytics.pages.overview import overview
 from analytics.pages.psa import psa_page
 from analytics.pages.review import review
@@ -18,5 +20,8 @@ urlpatterns = [
     path("analytics/scripts/", scripts_page, name="scripts"),
     path("analytics/review/", review, name="review"),
     path("analytics/reports/", reports, name="reports"),
+    path("analytics/flows/", flows_page, name="flows"),
+    path("analytics/flows/<int:pk>/", flow_page, name="flow"),
+    path("analytics/flows/<int:pk>/v<int:number>/", flow_page, name="flow_version"),
     path("analytics/rows/<slug:source>/<slug:fact>/", rows, name="rows"),
 ]

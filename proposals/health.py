@@ -4,7 +4,7 @@ A version is judged by the sessions that it guided and that have ended: the shar
 were escalated, as on the dashboard (docs/metrics.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,21 +126,26 @@ def revert_is_due(flow: Flow) -> bool:
     return former.definition != version.definition and not (topic and _has_answer(topic, version, former))
 
 
-def _doing_worse(account_id: int) -> list[VersionHealth]:
-    flows = Flow.objects.filter(account=account_id, status=Flow.Status.PUBLISHED, current_version__number__gt=1)
-    ended = AISession.objects.filter(account=account_id, flow_version__flow__in=flows)
-    counts = _counts(ended)
+def current_health(flows: Iterable[Flow], sessions: QuerySet[AISession]) -> dict[int, VersionHealth]:
+    """How the current version of each flow does, by flow id, by those of `sessions` that it guided and that ended.
+
+    Compared as in `versions_health`; a flow whose current version guided none of them is left out. Two queries.
+    """
+    current = {flow.pk: flow.current_version_id for flow in flows}
+    counts = _counts(sessions.filter(flow_version__flow__in=list(current)))
     # Only versions that have been followed are read, and without their definitions.
-    used = FlowVersion.objects.filter(pk__in=counts, flow__in=flows).defer("definition", "examples")
+    used = FlowVersion.objects.filter(pk__in=counts, flow__in=list(current)).defer("definition", "examples")
     by_flow: dict[int, list[FlowVersion]] = {}
     for version in used.select_related("flow").order_by("-number"):
         by_flow.setdefault(version.flow_id, []).append(version)
-    found = []
-    for versions in by_flow.values():
-        newest = _compared(versions, counts)[0]
-        if newest.version.pk == newest.version.flow.current_version_id and newest.is_worse:
-            found.append(newest)
-    return found
+    newest = {pk: _compared(versions, counts)[0] for pk, versions in by_flow.items()}
+    return {pk: health for pk, health in newest.items() if health.version.pk == current[pk]}
+
+
+def _doing_worse(account_id: int) -> list[VersionHealth]:
+    flows = Flow.objects.filter(account=account_id, status=Flow.Status.PUBLISHED, current_version__number__gt=1)
+    found = current_health(flows, AISession.objects.filter(account=account_id))
+    return [health for health in found.values() if health.is_worse]
 
 
 def _counts(sessions: QuerySet[AISession]) -> dict[int, dict[str, int]]:

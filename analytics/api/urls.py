@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from analytics.api.flows import FlowsView, FlowView
 from analytics.api.handovers import HandoversView
 from analytics.api.psa import PsaView
 from analytics.api.review import FunnelView, ReviewMetricsView
@@ -18,4 +19,6 @@ urlpatterns = [
     path("handovers/", HandoversView.as_view(), name="metrics-handovers"),
     path("review/", ReviewMetricsView.as_view(), name="metrics-review"),
     path("funnel/", FunnelView.as_view(), name="metrics-funnel"),
+    path("flows/", FlowsView.as_view(), name="metrics-flows"),
+    path("flows/<int:pk>/", FlowView.as_view(), name="metrics-flow"),
 ]

@@ -92,12 +92,16 @@ def _summary(rows: list[Coverage]) -> str:
             f"{percent(resolved.share)} were resolved, and {worst.without_flow.count:,} had no flow."
         )
     if bare := [row for row in rows if row.domain and not row.flows]:
-        named = ", ".join(f"{_name(row)} ({row.sessions.counts['ended']:,})" for row in bare[:NAMED])
+        named = ", ".join(f"{_name(row)} ({_sessions(row.sessions.counts['ended'])})" for row in bare[:NAMED])
         more = f" and {len(bare) - NAMED} more" if len(bare) > NAMED else ""
-        parts.append(f"No published flow, with so many sessions: {named}{more}.")
+        parts.append(f"Without a published flow: {named}{more}.")
     if idle := [row for row in rows if row.flows and not row.sessions.counts["ended"]]:
         parts.append(f"Flows without a session in this period: {', '.join(_name(row) for row in idle[:NAMED])}.")
     return " ".join(parts)
+
+
+def _sessions(n: int) -> str:
+    return f"{n:,} session{'' if n == 1 else 's'}"
 
 
 def _name(row: Coverage) -> str:

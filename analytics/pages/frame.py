@@ -22,6 +22,7 @@ from flowpilot.common.errors import InvalidInput
 PAGES = (
     ("Overview", "analytics:overview"),
     ("Coverage", "analytics:coverage"),
+    ("Flows", "analytics:flows"),
     ("Ticketing", "analytics:psa"),
     ("Scripts", "analytics:scripts"),
     ("Review", "analytics:review"),
@@ -69,14 +70,17 @@ def scoped_view(view: Callable[..., AnyResponse]) -> Callable[..., AnyResponse]:
     return outer
 
 
-def dashboard(build: Callable[[Scope], Page]) -> Callable[..., AnyResponse]:
-    """A page made from a scope; `?csv=KEY` downloads the table of one of its blocks, `?block=KEY` is one that comes
-    later, and `?whole=1` leaves none for later."""
+def dashboard(build: Callable[..., Page]) -> Callable[..., AnyResponse]:
+    """A page made from a scope and what its address names.
+
+    `?csv=KEY` downloads the table of one of its blocks, `?block=KEY` is one that comes later, and `?whole=1` leaves
+    none for later.
+    """
 
     @scoped_view
     @wraps(build)
-    def view(request: HttpRequest, scope: Scope) -> AnyResponse:
-        page = build(scope)
+    def view(request: HttpRequest, scope: Scope, **kwargs: Any) -> AnyResponse:
+        page = build(scope, **kwargs)
         if key := request.GET.get("csv"):
             return _csv(page, key)
         if key := request.GET.get("block"):

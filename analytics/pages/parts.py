@@ -72,6 +72,7 @@ class Column:
     colour: str = ""
     is_rate: bool = False
     is_difference: bool = False
+    is_long: bool = False  # sentences
     is_number: bool = True
 
 
@@ -88,6 +89,8 @@ class Block:
     empty: str = "Nothing in this period."
     is_wide: bool = False
     links: Sequence[tuple[str, str]] = field(default=())
+    # A diagram made on the server, which the table then stands behind; analytics/sankey.html draws it.
+    drawing: Any = None
     # Of a heatmap: what each colour stands for.
     legend: Sequence[tuple[Heat, str]] = ()
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.urls import reverse
 
 from analytics.rows.flywheel import FLYWHEEL
+from analytics.rows.guided import GUIDED
 from analytics.rows.handovers import HANDOVERS, WAITING_HANDOVERS
 from analytics.rows.proposals import PROPOSALS
 from analytics.rows.pushes import PUSHES
@@ -13,7 +14,7 @@ from analytics.rows.sessions import SESSIONS
 from analytics.rows.source import Source
 from analytics.scope import Scope
 
-_ALL = (SESSIONS, PUSHES, SCRIPTS, SCRIPTED, HANDOVERS, WAITING_HANDOVERS, FLYWHEEL, PROPOSALS)
+_ALL = (SESSIONS, GUIDED, PUSHES, SCRIPTS, SCRIPTED, HANDOVERS, WAITING_HANDOVERS, FLYWHEEL, PROPOSALS)
 SOURCES: Mapping[str, Source] = {source.name: source for source in _ALL}
 
 

@@ -24,7 +24,7 @@ class Source:
 
     `rows` gives those of a scope, tenant and period included; `fact` the condition of a name in an address, or None
     where there is no such name. `time` is the field that the list is ordered by, newest first: it has an index with the
-    account. `link` is the page of one row.
+    account. `link` is the page of one row. `about` says in words what a name stands for, to those who may see it.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Source:
     link: Callable[[Any], str]
     related: tuple[str, ...] = ()
     count: Callable[[Scope, str], int] | None = None
+    about: Callable[[Scope, str], str] | None = None
 
     def matching(self, scope: Scope, fact: Fact) -> QuerySet[Any]:
         """The rows of the scope that have the fact."""

@@ -40,6 +40,7 @@ def rows(request: HttpRequest, scope: Scope, source: str, fact: str) -> HttpResp
         "title": found.plural.capitalize(),
         "source": found,
         "label": condition.label,
+        "about": found.about(scope, fact) if found.about else "",
         "count": found.counted(scope, fact),
         "lines": list(_lines(found, page)),
         "first_url": base if request.GET.get("after") else "",

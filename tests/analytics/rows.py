@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from flowpilot.accounts.models import Account, Team
 from sessions.models import AISession, Client
+from tests.analytics.guided import guide
 from tests.analytics.work_rows import add_work
 from tests.factories import make_flow
 
@@ -13,7 +14,8 @@ DOMAINS = ["networking", "email & calendar", ""]
 
 def make_history(account: Account, now: datetime, count: int = 240, seed: int = 7) -> list[AISession]:
     """`count` sessions that began in the 80 days before `now`: all states, tiers, teams, clients and domains, some
-    rated, some handed over, some on a ticket that comes again; with pushes, scripts and hand-overs of every kind."""
+    rated, some handed over, some on a ticket that comes again; with pushes, scripts and hand-overs of every kind, and
+    those of a flow guided by one of its versions."""
     dice = random.Random(seed)
     clients = [None, *(Client.objects.get_or_create(account=account, name=name)[0] for name in ("Acme", "Globex"))]
     teams = [None, *(Team.objects.get_or_create(account=account, name=name)[0] for name in ("Service Desk", "Field"))]
@@ -44,4 +46,5 @@ def make_history(account: Account, now: datetime, count: int = 240, seed: int = 
         )
     made = AISession.objects.bulk_create(sessions)
     add_work(account, made, now, seed)
+    guide(made, seed)
     return made

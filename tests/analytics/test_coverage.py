@@ -58,7 +58,7 @@ def test_the_worst_covered_domain_is_said(cast: Cast, login: Any) -> None:
     nbsp = "\N{NO-BREAK SPACE}"
     assert page.summary == (
         f"Worst covered: identity, where 0{nbsp}% of 12 sessions were guided, 25{nbsp}% were resolved, and 12 had no "
-        "flow. No published flow, with so many sessions: identity (12), telephony (1). "
+        "flow. Without a published flow: identity (12 sessions), telephony (1 session). "
         "Flows without a session in this period: printing."
     )
     heat = {row[0].value: [cell.heat for cell in row] for row in page.rows}

@@ -227,6 +227,8 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "reports by email": "/admin/analytics/reports/",
         "no gaps": "/admin/analytics/gaps/",
         "coverage": "/admin/analytics/coverage/",
+        "flows' figures": "/admin/analytics/flows/",
+        "flow's figures": f"/admin/analytics/flows/{change.target_flow.pk}/",
         "ticketing": "/admin/analytics/psa/",
         "scripts' figures": "/admin/analytics/scripts/",
         "rows": "/admin/analytics/rows/sessions/ended/",

@@ -102,13 +102,20 @@ SCRIPTS: dict[str, tuple[set[str], str | None]] = {
 DASHBOARDS = {
     "analytics:overview": READERS,
     "analytics:coverage": READERS,
+    "analytics:flows": READERS,
     "analytics:psa": READERS,
     "analytics:scripts": READERS,
     "analytics:review": READERS,
 }
+# Dashboards of one row: who may open them, the row, and what else the address names.
+DASHBOARDS_OF_ROW: dict[str, tuple[set[str], str, list[int]]] = {
+    "analytics:flow": (READERS, "flows_flow", []),
+    "analytics:flow_version": (READERS, "flows_flow", [1]),
+}
 # The rows behind a figure: who may open each kind, and a fact of it.
 FIGURES = {
     "sessions": (READERS, "ended"),
+    "guided": (READERS, "ended-1"),
     "pushes": (READERS, "pending-attempts-0-kind-note"),
     "scripts": (READERS, "generated-shell-bash"),
     "scripted-sessions": (READERS, "ended-scripts-with"),
@@ -143,6 +150,7 @@ API_OF_LIST = {
     "metrics-handovers": READERS,
     "metrics-review": READERS,
     "metrics-funnel": READERS,
+    "metrics-flows": READERS,
     "definition-schema": EVERYONE,
 }
 # (who may, the row, the answer to those who may: an empty decision is refused field by field)
@@ -153,6 +161,7 @@ API_OF_ROW = {
     "flow-diff": (EVERYONE, "flows_flow", 200),
     "flow-export": (EVERYONE, "flows_flow", 200),
     "gap-detail": (READERS, "analytics_knowledgegap", 200),
+    "metrics-flow": (READERS, "flows_flow", 200),
     "proposal-detail": (READERS, "proposals_flowproposal", 200),
     **{
         f"proposal-{decision}": (REVIEWERS, "proposals_flowproposal", 400)

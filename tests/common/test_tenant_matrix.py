@@ -27,6 +27,7 @@ from tests.common.tenants import (
     API_OF_LIST,
     API_OF_ROW,
     DASHBOARDS,
+    DASHBOARDS_OF_ROW,
     EVERYONE,
     FOREIGN,
     GAP,
@@ -57,7 +58,17 @@ def test_every_address_is_in_the_tables() -> None:
     expected = {f"admin:{name}_{page}" for name in ADMIN for page in usual}
     expected |= {f"admin:{name}" for name in (*ADMIN_OF_ROW, *ADMIN_OF_SITE)}
     expected |= {f"api:{name}" for name in (*API_OF_LIST, *API_OF_ROW, *API_FOR_ALL)}
-    expected |= {*DASHBOARDS, "analytics:rows", "analytics:reports", *GAPS, *GAP, *SCRIPTS, *WORK, *WORK_OF_ROW}
+    expected |= {
+        *DASHBOARDS,
+        *DASHBOARDS_OF_ROW,
+        "analytics:rows",
+        "analytics:reports",
+        *GAPS,
+        *GAP,
+        *SCRIPTS,
+        *WORK,
+        *WORK_OF_ROW,
+    }
     assert set(names(get_resolver().url_patterns)) == expected | PLAIN
 
 

@@ -16,6 +16,7 @@ from tests.common.tenants import (
     API_OF_LIST,
     API_OF_ROW,
     DASHBOARDS,
+    DASHBOARDS_OF_ROW,
     EVERYONE,
     FIGURES,
     FOREIGN,
@@ -43,6 +44,12 @@ def test_dashboards(world: World, login: Any, name: str) -> None:
             wanted = 200 if name == "root" else 400
             walk.get(f"{url}?{field}={world.foreign.pk(row)}", wanted if name in allowed else 403)
             walk.get(f"{url}?{field}={ABSENT}", 400 if name in allowed else 403)
+    for address, (allowed, row, more) in DASHBOARDS_OF_ROW.items():
+        may = name in allowed
+        walk.get(reverse(address, args=[world.home.pk(row), *more]), 200 if may else 403)
+        foreign = 200 if name == "root" else 404
+        walk.get(reverse(address, args=[world.foreign.pk(row), *more]), foreign if may else 403)
+        walk.get(reverse(address, args=[ABSENT, *more]), 404 if may else 403)
     assert walk.wrong == []
 
 

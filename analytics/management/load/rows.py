@@ -70,7 +70,9 @@ class Worked:
     topic: int
     status: str = "active"
     end: datetime | None = None
+    # Where a session that was worked here stands, and the node where it left the flow.
     node: str = ""
+    left: str = ""
 
 
 @dataclass(slots=True)
@@ -138,8 +140,11 @@ class Maker:
                 answer = ("No" if rng.random() < 0.75 else "Cannot tell") if last else "Yes"
                 prompt = f"{session.domain}: is part {position} as it should be?"
                 options: Any = '["Yes", "No", "Cannot tell"]'
-                table.add(session.pk, position, "question", prompt, options, answer, None, at, f"n{position}", seconds)
-                session.node = f"n{position}" if last and rng.random() < 0.1 else ""
+                session.left = f"n{position}" if last and rng.random() < 0.1 else ""
+                end = "h" if answer == "Cannot tell" else f"e{position}"
+                # Only the runner knows nodes: what came from elsewhere has prompts and answers.
+                node, session.node = (f"n{position}", session.left or end) if session.is_worked_here else ("", "")
+                table.add(session.pk, position, "question", prompt, options, answer, None, at, node, seconds)
             else:
                 kind = "note" if rng.random() < 0.3 else "question"
                 said = f"part {position} of {session.number % 97} was looked at"
@@ -178,9 +183,9 @@ class Maker:
         rng, end = self.rng, session.end
         if end is None or session.status == "abandoned":
             return
-        outcome = "no_flow" if session.guided is None else "left" if session.node else "followed"
+        outcome = "no_flow" if session.guided is None else "left" if session.left else "followed"
         self.tables[SessionAnalysis].add(
-            session.pk, "done", outcome, session.topic, session.version, session.node, end + timedelta(minutes=5)
+            session.pk, "done", outcome, session.topic, session.version, session.left, end + timedelta(minutes=5)
         )
         kept = self.of_topic.setdefault(session.topic, [])
         if len(kept) < KEPT_FOR_TOPIC:

@@ -79,7 +79,8 @@
   };
 
   // The nodes and answers to draw: the definition's own, and those that the change takes away. A session's way is marked
-  // by the same means: the nodes that it passed, and the one where it stands.
+  // by the same means: the nodes that it passed, and the one where it stands. Figures stand below a node's text (notes)
+  // and behind an answer's (edgeNotes); heat colours a node's border, edgeWeights (1 to 5) make an answer's line thick.
   const collect = (definition, marks) => {
     const has = (list, id) => (marks[list] || []).includes(id);
     const markOf = (id) => {
@@ -87,12 +88,19 @@
       if (has("changedNodes", id)) return "changed";
       return marks.here === id ? "here" : has("passedNodes", id) ? "passed" : "";
     };
-    const nodes = definition.nodes.map((node) => ({ ...node, mark: markOf(node.id) }));
+    const of = (list, id) => (marks[list] || {})[id] || "";
+    const nodes = definition.nodes.map((node) => ({
+      ...node, mark: markOf(node.id), note: of("notes", node.id), heat: of("heat", node.id),
+    }));
     const edges = definition.nodes.flatMap((node) =>
       (node.options || []).map((option) => {
         const id = `${node.id}/${option.id}`;
         const isNew = has("addedEdges", id) || has("addedNodes", node.id);
-        return { from: node.id, to: option.next, label: option.label, mark: isNew ? "added" : has("changedEdges", id) ? "changed" : "" };
+        const note = of("edgeNotes", id);
+        return {
+          from: node.id, to: option.next, label: note ? `${option.label}: ${note}` : option.label, weight: of("edgeWeights", id),
+          mark: isNew ? "added" : has("changedEdges", id) ? "changed" : "",
+        };
       }),
     );
     const removed = marks.removedNodes || [];
@@ -119,7 +127,9 @@
     for (const node of nodes) {
       const nodeFont = bold(node.mark, font);
       const text = (MARK_SIGNS[node.mark] || "") + (SIGNS[node.kind] || "") + node.text;
-      const lines = wrap(text, widthFor(text, nodeWidth - 2 * PADDING, nodeFont), nodeFont, MOST_LINES[nodeWidth]);
+      const usual = nodeWidth - 2 * PADDING;
+      const lines = wrap(text, widthFor(text, usual, nodeFont), nodeFont, MOST_LINES[nodeWidth]);
+      if (node.note) lines.push(...wrap(node.note, usual, nodeFont, 2));
       const width = Math.max(90, Math.ceil(widest(lines, nodeFont)) + 2 * PADDING + 4);
       graph.setNode(node.id, { ...node, lines, width, height: lines.length * LINE + 2 * PADDING - 4 });
     }
@@ -183,7 +193,8 @@
   };
 
   const drawEdge = (edge, arrow) => {
-    const group = element("g", { class: `fp-g-edge${edge.mark ? ` fp-g-${edge.mark}` : ""}` });
+    const weight = edge.weight ? ` fp-g-w${edge.weight}` : "";
+    const group = element("g", { class: `fp-g-edge${edge.mark ? ` fp-g-${edge.mark}` : ""}${weight}` });
     group.append(element("path", { d: curve(edge.points), "marker-end": `url(#${arrow}${edge.mark ? `-${edge.mark}` : ""})` }));
     const { x, y, width, height } = edge;
     group.append(element("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: 4 }));
@@ -194,13 +205,14 @@
   const spoken = (node, graph) => {
     const answers = (graph.outEdges(node.id) || []).map((e) => `${graph.edge(e).label}: ${graph.node(e.w).text}`);
     const mark = node.mark ? `${node.mark} ` : "";
-    return `${mark}${node.kind}: ${node.text}${answers.length ? `. Answers: ${answers.join("; ")}` : ""}`;
+    const note = node.note ? `. ${node.note}` : "";
+    return `${mark}${node.kind}: ${node.text}${note}${answers.length ? `. Answers: ${answers.join("; ")}` : ""}`;
   };
 
   const drawNode = (node, graph) => {
     const { x, y, width, height } = node;
     const group = element("g", {
-      class: `fp-g-node fp-g-${node.kind}${node.mark ? ` fp-g-${node.mark}` : ""}`,
+      class: `fp-g-node fp-g-${node.kind}${node.mark ? ` fp-g-${node.mark}` : ""}${node.heat ? ` fp-g-heat-${node.heat}` : ""}`,
       role: "button", tabindex: -1, "aria-label": spoken(node, graph), "aria-pressed": "false", "data-node": node.id,
     });
     const title = element("title");
