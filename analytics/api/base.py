@@ -56,6 +56,14 @@ class WaitsSerializer(DurationsSerializer):
     """Lengths of time in whole seconds, begun ones included."""
 
 
+class DifferenceSerializer(serializers.Serializer):
+    """One rate minus another, as shares."""
+
+    share = serializers.FloatField()
+    low = serializers.FloatField(help_text="Lower end of the 95 % interval (Newcombe).")
+    high = serializers.FloatField()
+
+
 class PeriodSerializer(serializers.Serializer):
     """The period that was counted, as far as it has gone."""
 

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from analytics.api.base import (
     SCOPE_PARAMETERS,
+    DifferenceSerializer,
     DurationsSerializer,
     MetricsView,
     PeriodSerializer,
@@ -28,14 +29,6 @@ from proposals.health import VersionHealth, versions_health
 from sessions.models import AISession
 
 ERRORS = {400: ErrorSerializer, 403: ErrorSerializer}
-
-
-class DifferenceSerializer(serializers.Serializer):
-    """One rate minus another, as shares."""
-
-    share = serializers.FloatField()
-    low = serializers.FloatField(help_text="Lower end of Newcombe's 95 % interval.")
-    high = serializers.FloatField()
 
 
 class ComparisonSerializer(serializers.Serializer):
@@ -96,7 +89,9 @@ class FlowsView(MetricsView):
 
     serializer_class = FlowsSerializer
 
-    @extend_schema(parameters=SCOPE_PARAMETERS, responses={200: FlowsSerializer, **ERRORS})
+    @extend_schema(
+        operation_id="metrics_flows_list", parameters=SCOPE_PARAMETERS, responses={200: FlowsSerializer, **ERRORS}
+    )
     def get(self, request: Request) -> Response:
         return super().get(request)
 

@@ -7,7 +7,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.api.base import ERRORS, SCOPE_PARAMETERS, MetricsView, PeriodSerializer, RateSerializer, rate
+from analytics.api.base import (
+    ERRORS,
+    SCOPE_PARAMETERS,
+    DifferenceSerializer,
+    MetricsView,
+    PeriodSerializer,
+    RateSerializer,
+    rate,
+)
 from analytics.metrics import scripts
 from analytics.scope import Scope
 from analytics.script_facts import UNSAID
@@ -36,12 +44,6 @@ class RiskUseSerializer(UseSerializer):
 
 class ShellUseSerializer(UseSerializer):
     shell = serializers.ChoiceField(SHELLS)
-
-
-class DifferenceSerializer(serializers.Serializer):
-    share = serializers.FloatField()
-    low = serializers.FloatField(help_text="Lower end of the 95 % interval (Newcombe).")
-    high = serializers.FloatField()
 
 
 class ScriptSessionsSerializer(serializers.Serializer):
