@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.api.base import (
+    ERRORS,
     SCOPE_PARAMETERS,
     DifferenceSerializer,
     DurationsSerializer,
@@ -21,14 +22,12 @@ from analytics.api.base import (
 from analytics.metrics.flows import FlowRow, Quality, flow_link, flow_rows, found_flow, qualities, reuse, with_endings
 from analytics.metrics.ways import Ways, ways
 from analytics.scope import Scope
-from flowpilot.common.api import ErrorSerializer
+from flowpilot.common.api import ProblemSerializer
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.statistics import Difference
 from flowpilot.flows.models import FlowVersion
 from proposals.health import VersionHealth, versions_health
 from sessions.models import AISession
-
-ERRORS = {400: ErrorSerializer, 403: ErrorSerializer}
 
 
 class ComparisonSerializer(serializers.Serializer):
@@ -158,7 +157,7 @@ class FlowView(MetricsView):
             *(parameter for parameter in SCOPE_PARAMETERS if parameter.name != "flow"),
             OpenApiParameter("version", int, description="A version's number (default: the current one)."),
         ],
-        responses={200: FlowMetricsSerializer, **ERRORS, 404: ErrorSerializer},
+        responses={200: FlowMetricsSerializer, **ERRORS, 404: ProblemSerializer},
     )
     def get(self, request: Request, pk: int) -> Response:  # type: ignore[override]
         return super().get(request)
