@@ -74,9 +74,9 @@ def _analyse(account: Account, sessions: list[AISession], dice: random.Random) -
     for session in sessions:
         if session.ended_at is None or dice.random() < 0.2:
             continue
-        SessionAnalysis.objects.create(
-            account=account, session=session, state=dice.choice(["done", "done", "done", "retrying", "failed"])
-        )
+        state = dice.choice(["done", "done", "done", "retrying", "failed"])
+        # Guided sessions may be analysed already.
+        SessionAnalysis.objects.update_or_create(session=session, defaults={"account": account, "state": state})
         # Some were analysed before the end that counts now: they were opened again, or their record came in late.
         analysed = session.ended_at + timedelta(seconds=dice.randrange(-2_000, 90_000))
         SessionAnalysis.objects.filter(session=session).update(analyzed_at=analysed)
