@@ -52,6 +52,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 INSTALLED_APPS = [
     "flowpilot.common",
     "flowpilot.accounts",
+    "flowpilot.webhooks",
     "flowpilot.flows",
     "sessions",
     "proposals",
@@ -163,6 +164,12 @@ CELERY_BEAT_SCHEDULE = {
     },
     "forget-old-requests": {"task": "flowpilot.common.tasks.forget_old_requests", "schedule": timedelta(hours=1)},
     "clean-attempts": {"task": "sessions.psa.tasks.clean_attempts", "schedule": timedelta(days=1)},
+    "deliver-due-events": {
+        "task": "flowpilot.webhooks.tasks.deliver_due",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
+    "clean-deliveries": {"task": "flowpilot.webhooks.tasks.clean_deliveries", "schedule": timedelta(days=1)},
     "refresh-impacts": {"task": "proposals.tasks.refresh_impacts", "schedule": timedelta(days=1)},
     "abandon-idle-sessions": {
         "task": "sessions.tasks.abandon_idle_sessions",
@@ -346,12 +353,29 @@ GAPS_DAYS = env.int("GAPS_DAYS", default=180)
 GAPS_TOPIC_SESSIONS = env.int("GAPS_TOPIC_SESSIONS", default=10)
 GAPS_LEASE = timedelta(seconds=env.int("GAPS_LEASE_SECONDS", default=120))
 
-# --- Ticketing systems ------------------------------------------------------------------------------------------------
+# --- Secrets at rest --------------------------------------------------------------------------------------------------
 
-# Fernet keys that seal the credentials at rest: the first seals, all of them open.
+# Fernet keys that seal credentials and signing secrets: the first seals, all of them open.
 SEAL_KEYS = env.list("SEAL_KEY", default=[]) or [
     _made_once("seal_key", lambda: urlsafe_b64encode(secrets.token_bytes(32)).decode())
 ]
+
+# --- Webhooks ---------------------------------------------------------------------------------------------------------
+
+# Seconds of one try, from the look-up of the name to the last byte.
+WEBHOOK_TIMEOUT = env.float("WEBHOOK_TIMEOUT_SECONDS", default=10.0)
+WEBHOOK_MAX_ATTEMPTS = env.int("WEBHOOK_MAX_ATTEMPTS", default=24)
+# Deliveries to one endpoint that are sent at once: a slow one leaves the other workers to the others.
+WEBHOOK_MAX_PARALLEL = env.int("WEBHOOK_MAX_PARALLEL", default=2)
+WEBHOOK_KEEP = timedelta(days=env.int("WEBHOOK_KEEP_DAYS", default=30))
+# How long the former secret signs beside a new one.
+WEBHOOK_ROTATION = timedelta(hours=env.int("WEBHOOK_ROTATION_HOURS", default=24))
+# Addresses inside private networks, for a company's own; and http, for development.
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
+WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
+
+# --- Ticketing systems ------------------------------------------------------------------------------------------------
+
 # Seconds of one errand, all its requests together; a lookup is shorter, because somebody waits for it.
 PSA_TIMEOUT = env.float("PSA_TIMEOUT_SECONDS", default=20.0)
 PSA_LOOKUP_TIMEOUT = env.float("PSA_LOOKUP_TIMEOUT_SECONDS", default=8.0)

@@ -18,7 +18,9 @@ from flowpilot.common.leases import HeldLease, lease_check, lease_keep, lease_re
 from flowpilot.common.statistics import Difference, Rate, difference_of
 from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.models import Flow, FlowVersion
+from flowpilot.webhooks.models import EventType
 from proposals.analysis.evidence import evidence_add
+from proposals.events import proposal_emit
 from proposals.models import FlowProposal, Topic
 from proposals.review.parking import topic_is_parked
 from proposals.selectors import analysis_lease_key
@@ -214,6 +216,7 @@ def _propose(lease: HeldLease, health: VersionHealth) -> bool:
         problem_domain=flow.problem_domain,
     )
     evidence_add(proposal, [session.pk for session in sessions])
+    proposal_emit(EventType.PROPOSAL_CREATED, proposal)
     return True
 
 

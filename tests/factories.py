@@ -11,6 +11,8 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.vault import seal
 from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.services import flow_create
+from flowpilot.webhooks.events import payload_of
+from flowpilot.webhooks.models import EventType, WebhookDelivery, WebhookEndpoint, new_event_id
 from proposals.models import FlowProposal, ProposalEvidence, Topic
 from sessions.ingest import sessions_ingest
 from sessions.models import AISession, PsaConnection, PsaPush, ScriptTemplateVersion, SessionStep
@@ -21,6 +23,7 @@ from sessions.scripts.services import Content, Finding, template_approve, templa
 
 PASSWORD = "a long enough phrase"
 _numbers = count(1)
+WEBHOOK_SECRET = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
 def make_account(slug: str = "", name: str = "") -> Account:
@@ -127,6 +130,36 @@ def make_push(session: AISession, **fields: Any) -> PsaPush:
             "occasion": f"end {next(_numbers)}",
             "payload": {"text": "It works again"},
             "attempts_allowed": 12,
+            "next_attempt_at": timezone.now(),
+            **fields,
+        },
+    )
+
+
+def make_endpoint(account: Account, **fields: Any) -> WebhookEndpoint:
+    """An active endpoint that asks for all events; its secret is WEBHOOK_SECRET."""
+    return WebhookEndpoint.objects.create(
+        account=account,
+        **{
+            "url": f"https://hooks.example/{next(_numbers)}",
+            "event_types": sorted(EventType.values),
+            "secrets": seal(account_id=account.pk, credentials={"current": WEBHOOK_SECRET}),
+            **fields,
+        },
+    )
+
+
+def make_delivery(endpoint: WebhookEndpoint, **fields: Any) -> WebhookDelivery:
+    """An event for the endpoint that is due."""
+    event_type = fields.get("event_type", "flow.published")
+    return WebhookDelivery.objects.create(
+        account_id=endpoint.account_id,
+        endpoint=endpoint,
+        **{
+            "event_id": new_event_id(),
+            "event_type": event_type,
+            "payload": payload_of(event_type, {"account": endpoint.account.slug, "flow_id": 7}, timezone.now()),
+            "attempts_allowed": 24,
             "next_attempt_at": timezone.now(),
             **fields,
         },

@@ -15,6 +15,8 @@ from analytics.gaps.subjects import Subjects, since_words
 from flowpilot.accounts.models import User
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, Stale
+from flowpilot.webhooks.events import event_emit, links
+from flowpilot.webhooks.models import EventType
 from proposals.services import sessions_requeue
 
 Kind, State = KnowledgeGap.Kind, KnowledgeGap.State
@@ -101,6 +103,7 @@ def gap_found(*, measured: Measured, window: Window, subjects: Subjects) -> Know
     gap.evidence["opening_share"] = gap.evidence["share"]
     gap.save()
     audit_record(actor=None, action="gap.opened", target=gap, after=_figures(gap))
+    _tell(EventType.GAP_OPENED, gap)
     return gap
 
 
@@ -121,6 +124,7 @@ def gap_close(*, gap: KnowledgeGap, reason: str, now: datetime) -> None:
     audit_record(
         actor=None, action="gap.closed", target=gap, reason=reason, before={"state": before}, after=_figures(gap)
     )
+    _tell(EventType.GAP_CLOSED, gap)
 
 
 def gap_reopen(*, gap: KnowledgeGap, now: datetime) -> None:
@@ -133,6 +137,20 @@ def gap_reopen(*, gap: KnowledgeGap, now: datetime) -> None:
     audit_record(
         actor=None, action="gap.reopened", target=gap, before={"state": State.CLOSED.value}, after=_figures(gap)
     )
+    _tell(EventType.GAP_OPENED, gap)
+
+
+def _tell(event_type: EventType, gap: KnowledgeGap) -> None:
+    data = {
+        "gap_id": gap.pk,
+        "kind": str(gap.kind),
+        "severity": str(gap.severity),
+        "state": str(gap.state),
+        "times_reopened": gap.times_reopened,
+        "flow_id": gap.flow_id,
+        **links("gaps:detail", "api:gap-detail", gap.pk),
+    }
+    event_emit(account_id=gap.account_id, type=event_type, data=data)
 
 
 def _fill(gap: KnowledgeGap, measured: Measured, window: Window, subjects: Subjects) -> None:

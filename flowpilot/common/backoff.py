@@ -32,3 +32,10 @@ def requested_pause(header: str | None, now: datetime) -> timedelta | None:
             return None
         asked = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
     return min(max(asked, timedelta()), LONGEST_REQUEST)
+
+
+def pause_kept(wait: timedelta, header: str | None, now: datetime) -> timedelta:
+    """`wait`, or what `Retry-After` asks for where that is longer."""
+    asked = requested_pause(header, now)
+    # Spread, so that all who were told the same do not come back in the same second.
+    return wait if asked is None else max(wait, asked + pause_after(1))

@@ -146,8 +146,8 @@ def address_fault(address: str, *, allow_private: bool, allow_http: bool, allow_
     """
     try:
         parts = urlsplit(address)
-        _ = parts.port
-    except ValueError:
+        _ = parts.port, httpx.URL(address)
+    except (ValueError, httpx.InvalidURL):
         return "This is not an address."
     if not parts.hostname:
         return "This is not an address."

@@ -4,10 +4,13 @@ Rotation: put a new key before the old one, run `manage.py reseal_credentials`, 
 """
 
 import json
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models import QuerySet
 
 
 class SealBroken(Exception):
@@ -37,6 +40,22 @@ def reseal(sealed: bytes | memoryview) -> bytes:
         return _keys().rotate(bytes(sealed))
     except InvalidToken as error:
         raise SealBroken("none of the keys in SEAL_KEY opens these credentials") from error
+
+
+def rows_reseal(rows: QuerySet[Any], column: str) -> tuple[int, list[int]]:
+    """Seal a column of the rows with the first key; gives how many, and the ids of those that do not open."""
+    sealed, broken = 0, []
+    for pk in rows.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            row = rows.select_for_update().get(pk=pk)
+            try:
+                setattr(row, column, reseal(getattr(row, column)))
+            except SealBroken:
+                broken.append(pk)
+                continue
+            row.save(update_fields=[column])
+            sealed += 1
+    return sealed, broken
 
 
 def _keys() -> MultiFernet:

@@ -11,6 +11,8 @@ from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.flows.validation import DefinitionError, validate_definition
+from flowpilot.webhooks.events import event_emit, links
+from flowpilot.webhooks.models import EventType
 
 # Who may change flows; `accounts.roles` says which roles hold it.
 CHANGE = "flows.change_flow"
@@ -256,7 +258,14 @@ def _add_version(
         before={"version": before},
         after=after if back_to is None else {**after, "back_to": back_to},
     )
+    _tell_published(version)
     return version
+
+
+def _tell_published(version: FlowVersion) -> None:
+    where = links("admin:flows_flow_change", "api:flow-detail", version.flow_id)
+    data = {"flow_id": version.flow_id, "version": version.number, **where}
+    event_emit(account_id=version.account_id, type=EventType.FLOW_PUBLISHED, data=data)
 
 
 def _require_valid(definition: object) -> None:

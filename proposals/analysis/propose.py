@@ -14,9 +14,11 @@ from flowpilot.flows.changes import FlowDiff
 from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.flows.validation import validate_definition
+from flowpilot.webhooks.models import EventType
 from proposals.analysis.evidence import evidence_replace
 from proposals.analysis.load import PublishedFlows, names_of, record_of, source_of, with_steps
 from proposals.analysis.revision import Content, changes_between
+from proposals.events import proposal_emit
 from proposals.mining.change import ChangeMiner, Replayed, may_agree
 from proposals.mining.confidence import Confidence, flow_confidence
 from proposals.mining.engine import mine_topic
@@ -185,6 +187,7 @@ def _write(topic: Topic, pending: FlowProposal | None, draft: _Draft | None, ver
     proposal.save()
     evidence_replace(proposal, sessions)
     if pending is None:
+        proposal_emit(EventType.PROPOSAL_CREATED, proposal)
         return "created"
     changes = changes_between(before, proposal, joined=len(sessions - known), left=len(known - sessions))
     audit_record(

@@ -29,6 +29,7 @@ from proposals.analysis.topics import (
     topics_lock,
     topics_save,
 )
+from proposals.events import analysed_emit
 from proposals.mining.records import Record
 from proposals.models import AnalysisRun, SessionAnalysis, Topic
 from proposals.selectors import analysis_lease_key, stale_proposals, topics_to_mine
@@ -190,6 +191,7 @@ def _save(run: _Run, sessions: Sequence[AISession], analyses: Sequence[SessionAn
         analyses, update_conflicts=True, unique_fields=["session"], update_fields=fields, batch_size=1000
     )
     _leave_queue(sessions)
+    analysed_emit(run.account_id, analyses)
     followed = SessionAnalysis.Outcome.FOLLOWED
     touched = {a.topic_id for a in analyses if a.topic_id and a.outcome != followed}
     Topic.objects.filter(pk__in=touched).update(mining_due=True)

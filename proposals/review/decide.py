@@ -13,6 +13,8 @@ from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed
 from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.services import flow_create, flow_publish_again, flow_version_publish
+from flowpilot.webhooks.models import EventType
+from proposals.events import proposal_emit
 from proposals.models import FlowProposal, Topic
 from proposals.review.digest import evidence_digest
 from proposals.review.lock import proposal_lock, release_claim, require_open, state_of
@@ -115,6 +117,7 @@ def proposal_retire(*, proposal: FlowProposal, reason: str, action: str = "propo
     )
     after = {**state_of(proposal), "evidence": evidence_digest(proposal)}
     audit_record(actor=None, action=action, target=proposal, reason=reason, before=before, after=after)
+    proposal_emit(EventType.PROPOSAL_DECIDED, proposal)
 
 
 def _decide(
@@ -137,6 +140,7 @@ def _decide(
             before=before,
             after=_after(proposal),
         )
+        proposal_emit(EventType.PROPOSAL_DECIDED, proposal)
     return proposal
 
 

@@ -6,6 +6,8 @@ from django.utils import timezone
 from flowpilot.accounts.models import User
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput
+from flowpilot.webhooks.models import EventType
+from proposals.events import proposal_emit
 from proposals.mining.topicindex import Exemplar, sketch
 from proposals.models import FlowProposal, SessionAnalysis, Topic
 from proposals.review.digest import evidence_digest
@@ -45,6 +47,7 @@ def proposal_merge(*, actor: User, proposal_id: int, revision: int, into_id: int
         before=before,
         after={**state_of(merged), "into": into.pk, "evidence": evidence_digest(merged)},
     )
+    proposal_emit(EventType.PROPOSAL_DECIDED, merged)
     audit_record(actor=actor, action="proposal.joined", target=into, reason=f"with {merged.title} (number {merged.pk})")
     return into
 

@@ -15,6 +15,8 @@ from flowpilot.accounts.models import User
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict
 from flowpilot.common.leases import HeldLease, lease_check, lease_keep, lease_release, lease_take
+from flowpilot.webhooks.models import EventType
+from proposals.events import proposal_emit
 from proposals.models import FlowProposal, SessionAnalysis, Topic
 from proposals.review.decide import proposal_retire
 from proposals.review.lock import proposal_lock, state_of
@@ -78,6 +80,7 @@ def proposal_reopen(proposal: FlowProposal) -> None:
     # It waits anew, for evidence and for a reviewer.
     proposal.evidence_at = timezone.now()
     proposal.save()
+    proposal_emit(EventType.PROPOSAL_DECIDED, proposal)
 
 
 def queue_tend(account_id: int) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from flowpilot.accounts.models import Account
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, ServiceError
 from flowpilot.common.transport import address_fault
-from flowpilot.common.vault import SealBroken, reseal, seal
+from flowpilot.common.vault import rows_reseal, seal
 from sessions.models import PsaConnection
 from sessions.psa.clients import CREDENTIALS, Ticket, client_of
 from sessions.psa.clients.base import NUMBER
@@ -130,17 +130,7 @@ def ticket_lookup(*, actor: Any, connection_id: int, ticket_id: str) -> Ticket:
 
 def connections_reseal() -> tuple[int, list[int]]:
     """Seal all credentials with the first key of SEAL_KEY; gives how many, and the ids of those that do not open."""
-    broken = []
-    for pk in PsaConnection.objects.order_by("pk").values_list("pk", flat=True):
-        with transaction.atomic():
-            connection = PsaConnection.objects.select_for_update().get(pk=pk)
-            try:
-                connection.credentials = reseal(connection.credentials)
-            except SealBroken:
-                broken.append(pk)
-                continue
-            connection.save(update_fields=["credentials"])
-    return PsaConnection.objects.count() - len(broken), broken
+    return rows_reseal(PsaConnection.objects.all(), "credentials")
 
 
 def _connection(actor: Any, connection_id: int, *, lock: bool = False) -> PsaConnection:

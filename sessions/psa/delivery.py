@@ -14,10 +14,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
 
-from flowpilot.common.backoff import LONGEST, SETTLING, pause_after, requested_pause
-from flowpilot.common.claims import database_now, free_q
+from flowpilot.common.backoff import LONGEST, SETTLING, pause_after, pause_kept, requested_pause
+from flowpilot.common.claims import claim_take, database_now, place_is_full, place_pause
 from sessions.models import PsaAttempt, PsaConnection, PsaPush
 from sessions.psa.clients import Note, PsaClient, TimeEntry, client_of
 from sessions.psa.errors import PsaError, PsaFailed, PsaRejected, PsaUnclear
@@ -87,14 +86,11 @@ def _claim(push_id: int, now: datetime, clock: float) -> Claim | None:
     if not PsaPush.objects.due(now).filter(pk=push_id).exists():
         return None
     with transaction.atomic():
-        # Of two workers one waits here for the other's UPDATE, and then finds the push taken.
-        taken = PsaPush.objects.filter(free_q(now), pk=push_id).update(
-            claimed_until=now + claim_length(), claim_token=F("claim_token") + 1, attempt_count=F("attempt_count") + 1
-        )
-        if not taken:
+        if not claim_take(PsaPush.objects.all(), push_id, now=now, length=claim_length()):
             return None
         push = PsaPush.objects.select_related("connection", "session").get(pk=push_id)
-        if _is_busy(push, now):
+        others = PsaPush.objects.filter(connection=push.connection_id).exclude(pk=push.pk)
+        if place_is_full(push.connection, others, now=now, limit=settings.PSA_MAX_PARALLEL):
             transaction.set_rollback(True)
             return None
         unfinished = push.attempts.filter(outcome=Outcome.RUNNING)
@@ -106,17 +102,6 @@ def _claim(push_id: int, now: datetime, clock: float) -> Claim | None:
         )
     may_send = push.attempt_count <= push.attempts_allowed
     return Claim(push, attempt, look=push.state == State.UNKNOWN, may_send=may_send, now=now, clock=clock)
-
-
-def _is_busy(push: PsaPush, now: datetime) -> bool:
-    """Whether the connection has all the workers that it may have at once; a dead worker counts until its claim ends.
-
-    Call with the push claimed. The connection's row is locked until that is committed, so that the next one counts it,
-    too; it comes after the push's own row, as in `_finish`: two locks are always taken in one order.
-    """
-    PsaConnection.objects.select_for_update(no_key=True).only("pk").get(pk=push.connection_id)
-    others = PsaPush.objects.filter(connection=push.connection_id, claimed_until__gt=now).exclude(pk=push.pk)
-    return others.count() >= settings.PSA_MAX_PARALLEL
 
 
 def _attempt(claim: Claim) -> Result:
@@ -225,16 +210,12 @@ def _wait(push: PsaPush, result: Result, finished: datetime) -> timedelta:
     wait = pause_after(max(push.attempt_count - before, 1))
     if result.outcome == Outcome.UNKNOWN:
         wait = max(wait, SETTLING)
-    asked = requested_pause(result.retry_after, finished)
-    # Spread, so that all who were told the same do not come back in the same second.
-    return wait if asked is None else max(wait, asked + pause_after(1))
+    return pause_kept(wait, result.retry_after, finished)
 
 
 def _pause_connection(push: PsaPush, result: Result, finished: datetime) -> None:
     """What the system asked for holds for all that is sent there, for an hour at most; silence for a minute."""
     asked = requested_pause(result.retry_after, finished)
     pause = min(asked, LONGEST) if asked is not None else NO_ANSWER_PAUSE if result.no_answer else None
-    if pause is None:
-        return
-    earlier = Q(paused_until=None) | Q(paused_until__lt=finished + pause)
-    PsaConnection.objects.filter(earlier, pk=push.connection_id).update(paused_until=finished + pause)
+    if pause is not None:
+        place_pause(PsaConnection.objects.filter(pk=push.connection_id), finished + pause)

@@ -16,7 +16,16 @@ from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
 from sessions.models import AISession, GeneratedScript, PsaAttempt
 from tests.browser.working import work_pages
 from tests.conftest import Cast
-from tests.factories import definition, make_flow, make_proposal, make_push, make_session, make_template
+from tests.factories import (
+    definition,
+    make_delivery,
+    make_endpoint,
+    make_flow,
+    make_proposal,
+    make_push,
+    make_session,
+    make_template,
+)
 from tests.sessions.conftest import psa, queued  # noqa: F401  # fixtures of these tests, too
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -173,6 +182,10 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         status_code=429,
         error="answered 429: too many requests",
     )
+    refused = make_delivery(
+        make_endpoint(cast.account, url="https://hooks.example/flowpilot?token=t", description="The ticket board"),
+        attempt_count=3, last_status=503, last_error="answered 503",
+    )  # fmt: skip
     AnalysisRun.objects.create(account=cast.account, owner="worker-1", lease_token=1, status="done", sessions_done=3)
     proposals = "/admin/proposals/flowproposal/"
     script = make_template(cast.account, keywords="vpn connect", risk="destructive", problem_domain="networking")
@@ -221,6 +234,11 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "push": f"/admin/ai_sessions/psapush/{push.pk}/change/",
         "connections": "/admin/ai_sessions/psaconnection/",
         "connection": f"/admin/ai_sessions/psaconnection/{push.connection_id}/change/",
+        "deliveries": "/admin/webhooks/webhookdelivery/",
+        "delivery": f"/admin/webhooks/webhookdelivery/{refused.pk}/change/",
+        "endpoints": "/admin/webhooks/webhookendpoint/",
+        "endpoint": f"/admin/webhooks/webhookendpoint/{refused.endpoint_id}/change/",
+        "new endpoint": "/admin/webhooks/webhookendpoint/add/",
         "new connection": "/admin/ai_sessions/psaconnection/add/",
         "overview": "/admin/analytics/",
         "review of proposals": "/admin/analytics/review/",

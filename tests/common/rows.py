@@ -24,7 +24,16 @@ from proposals.models import (
     SessionAnalysis,
 )
 from sessions.models import AISession, Attachment, GeneratedScript, Handover, PsaAttempt
-from tests.factories import definition, make_flow, make_proposal, make_push, make_session, make_template
+from tests.factories import (
+    definition,
+    make_delivery,
+    make_endpoint,
+    make_flow,
+    make_proposal,
+    make_push,
+    make_session,
+    make_template,
+)
 
 # What names no thing of the account's: choices, and a hash.
 NO_TEXT_OF_ANYBODY = {
@@ -85,9 +94,11 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     make_kept(account, word, team)
     push = make_push(session, payload={"text": word})
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
+    delivery = make_delivery(make_endpoint(account, description=word), payload={"data": word})
     rows: list[Any] = [
         account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run,
         push, push.connection, script, script.template_version.template, gap,
+        delivery, delivery.endpoint,
     ]  # fmt: skip
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)

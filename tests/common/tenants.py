@@ -42,6 +42,8 @@ ADMIN = {
     "ai_sessions_psapush": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "ai_sessions_scripttemplate": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
     "ai_sessions_generatedscript": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
+    "webhooks_webhookendpoint": Pages(OWNERS, OWNERS, OWNERS, NOBODY),
+    "webhooks_webhookdelivery": Pages(OWNERS, NOBODY, NOBODY, NOBODY),
     "proposals_flowproposal": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "proposals_analysisrun": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "proposals_sessionanalysis": Pages(READERS, NOBODY, NOBODY, NOBODY),
@@ -50,6 +52,8 @@ ADMIN = {
 # a POST is answered). Who may see the row but not this gets 403.
 ADMIN_OF_ROW = {
     "ai_sessions_psaconnection_test": ("ai_sessions_psaconnection", OWNERS, 405),
+    "webhooks_webhookendpoint_test": ("webhooks_webhookendpoint", OWNERS, 405),
+    "webhooks_webhookendpoint_rotate": ("webhooks_webhookendpoint", OWNERS, 405),
     "flows_flow_diff": ("flows_flow", EVERYONE, 200),
     "flows_flow_export": ("flows_flow", EVERYONE, 200),
     "flows_flow_edit": ("flows_flow", REVIEWERS, 200),

@@ -19,7 +19,18 @@ from sessions.records import record_from_object
 from sessions.runner.ending import session_abandon, session_escalate
 from tests.analytics.rows import make_history
 from tests.conftest import Cast
-from tests.factories import add_step, definition, make_flow, make_member, make_push, make_template, make_worked, record
+from tests.factories import (
+    add_step,
+    definition,
+    make_delivery,
+    make_endpoint,
+    make_flow,
+    make_member,
+    make_push,
+    make_template,
+    make_worked,
+    record,
+)
 
 
 def add_rows(cast: Cast, start: int, stop: int) -> None:
@@ -42,6 +53,7 @@ def add_rows(cast: Cast, start: int, stop: int) -> None:
             topic=topic, owner=cast.bob, problem_domain=f"Domain {n}",
         )  # fmt: skip
         PsaAttempt.objects.create(account=account, push=make_push(session), number=1, started_at=timezone.now())
+        make_delivery(make_endpoint(account))
         audit_record(actor=cast.alice, action="seen", target=session)
         script = make_template(account, title=f"Script {n}")
         GeneratedScript.objects.create(
@@ -57,6 +69,8 @@ LISTS = {
     "/admin/ai_sessions/client/": 6,
     "/admin/ai_sessions/psapush/": 6,
     "/admin/ai_sessions/psaconnection/": 6,
+    "/admin/webhooks/webhookendpoint/": 6,
+    "/admin/webhooks/webhookdelivery/": 7,
     "/admin/ai_sessions/scripttemplate/": 7,
     "/admin/ai_sessions/generatedscript/": 6,
     "/admin/flows/flow/": 9,

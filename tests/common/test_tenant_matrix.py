@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from flowpilot.accounts.models import ApiKey, Membership, Team
+from flowpilot.webhooks.models import WebhookDelivery
 from proposals.models import FlowProposal, SessionAnalysis
 from sessions.models import PsaPush
 from tests.common.rows import tenant_models, text_fields
@@ -236,6 +237,11 @@ def test_actions_reach_own_rows_only(world: World, login: Any) -> None:
     chosen = {"_selected_action": [push.get().pk], "action": "requeue"}
     olivia.post(reverse("admin:ai_sessions_psapush_changelist"), chosen)
     assert push.get().state == "exhausted"
+    delivery = WebhookDelivery.objects.filter(pk=foreign.pk("webhooks_webhookdelivery"))
+    delivery.update(state="exhausted", next_attempt_at=None, settled_at=timezone.now())
+    chosen = {"_selected_action": [delivery.get().pk], "action": "replay"}
+    olivia.post(reverse("admin:webhooks_webhookdelivery_changelist"), chosen)
+    assert delivery.get().state == "exhausted"
     pk = foreign.pk("proposals_flowproposal")
     confirmed = {"_selected_action": [pk], "action": "dismiss", "confirmed": "1", "item": [f"{pk}:1"], "notes": "mine"}
     olivia.post(reverse("admin:proposals_flowproposal_changelist"), confirmed)

@@ -5,18 +5,18 @@ for each request by `plan`, before or after the write.
 """
 
 import json
-import ssl
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.servers import running
 from tests.sessions.psa_apis import APIS, Answer, Request
 
 __all__ = ["FAULTS", "FakePsa", "Request", "Ticket", "serving"]
@@ -73,30 +73,9 @@ class FakePsa:
 
 @contextmanager
 def serving(psa: FakePsa, certificate: Path | None = None) -> Iterator[FakePsa]:
-    """Run it on a free local port, with TLS where there is a certificate; `psa.url` is its address."""
-    server = _Server(("127.0.0.1", 0), _handler(psa))
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    psa.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    """Run it, with TLS where there is a certificate; `psa.url` is its address."""
+    with running(_handler(psa), certificate) as psa.url:
         yield psa
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that has hung up is part of the tests."""
 
 
 def _handler(psa: FakePsa) -> type[BaseHTTPRequestHandler]:

@@ -65,7 +65,7 @@ def test_one_worker_sends(psa: FakePsa, cast: Cast) -> None:
 
 def test_with_the_claim_off_several_send(psa: FakePsa, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     psa.plan = slowly
-    monkeypatch.setattr("sessions.psa.delivery.free_q", lambda now: Q())
+    monkeypatch.setattr("flowpilot.common.claims.free_q", lambda now: Q())
     all_rows: Any = lambda rows, now: rows.all()  # noqa: E731
     monkeypatch.setattr(PsaPushQuerySet, "due", all_rows)
     for push in pushes_of(psa, cast):

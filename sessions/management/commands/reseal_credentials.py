@@ -4,15 +4,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from flowpilot.webhooks.endpoints import endpoints_reseal
 from sessions.psa.connections import connections_reseal
 
 
 class Command(BaseCommand):
-    help = "Seal the credentials of all connections with the first key of SEAL_KEY; then the other keys may go."
+    help = "Seal all credentials and secrets with the first key of SEAL_KEY; then the other keys may go."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sealed, broken = connections_reseal()
-        self.stdout.write(f"{sealed} sealed with the first key.")
+        resealed = {"connection": connections_reseal(), "webhook endpoint": endpoints_reseal()}
+        self.stdout.write(f"{sum(sealed for sealed, _ in resealed.values())} sealed with the first key.")
+        broken = [f"{what} {pk}" for what, (_, ids) in resealed.items() for pk in ids]
         if broken:
-            ids = ", ".join(map(str, broken))
-            raise CommandError(f"no key opens the credentials of connection {ids}: enter them again, or add the key")
+            raise CommandError(f"no key opens what is kept of {', '.join(broken)}: enter it anew, or add the key")
