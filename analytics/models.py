@@ -10,6 +10,10 @@ from analytics.rollups.models import (
     SessionDay,
     SessionMark,
     SessionMonth,
+    TeamDurationDay,
+    TeamDurationMonth,
+    TeamSessionDay,
+    TeamSessionMonth,
 )
 
 __all__ = [
@@ -22,4 +26,8 @@ __all__ = [
     "SessionDay",
     "SessionMark",
     "SessionMonth",
+    "TeamDurationDay",
+    "TeamDurationMonth",
+    "TeamSessionDay",
+    "TeamSessionMonth",
 ]

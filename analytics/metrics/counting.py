@@ -79,6 +79,7 @@ def _wanted(scope: Scope) -> Wanted:
         start=scope.start,
         end=scope.end,
         zone=scope.zone,
+        is_of_domain=bool(scope.domain),
     )
 
 

@@ -26,7 +26,6 @@ class KeptModel(TenantModel):
     team = models.ForeignKey(
         Team, on_delete=models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+"
     )
-    problem_domain = models.CharField(max_length=100, blank=True)
 
     objects = KeptQuerySet.as_manager()  # type: ignore[misc]
 
@@ -34,11 +33,20 @@ class KeptModel(TenantModel):
         abstract = True
 
     def __str__(self) -> str:
-        return f"{self.day}: {self.problem_domain}"
+        return str(self.day)
+
+
+class DomainModel(KeptModel):
+    """The same, by problem domain."""
+
+    problem_domain = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        abstract = True
 
 
 class Counts(KeptModel):
-    """How many sessions have each of `analytics.facts`, by team and problem domain."""
+    """How many sessions have each of `analytics.facts`."""
 
     ended = models.PositiveIntegerField(default=0)
     resolved = models.PositiveIntegerField(default=0)
@@ -81,32 +89,59 @@ class Durations(KeptModel):
 
 
 def _once(name: str, *more: str) -> models.UniqueConstraint:
-    fields = ["account", "day", "team", "problem_domain", *more]
-    return models.UniqueConstraint(fields=fields, name=name, nulls_distinct=False)
+    return models.UniqueConstraint(fields=["account", "day", "team", *more], name=name, nulls_distinct=False)
 
 
-class SessionDay(Counts):
+class SessionDay(DomainModel, Counts):
     class Meta:
-        constraints = [_once("one_session_day")]
+        constraints = [_once("one_session_day", "problem_domain")]
 
 
-class SessionMonth(Counts):
+class SessionMonth(DomainModel, Counts):
     """Sums of SessionDay."""
 
     class Meta:
-        constraints = [_once("one_session_month")]
+        constraints = [_once("one_session_month", "problem_domain")]
 
 
-class DurationDay(Durations):
+class TeamSessionDay(Counts):
+    """Sums of SessionDay over all domains."""
+
     class Meta:
-        constraints = [_once("one_duration_day", "minutes")]
+        constraints = [_once("one_team_session_day")]
 
 
-class DurationMonth(Durations):
+class TeamSessionMonth(Counts):
+    """Sums of TeamSessionDay."""
+
+    class Meta:
+        constraints = [_once("one_team_session_month")]
+
+
+class DurationDay(DomainModel, Durations):
+    class Meta:
+        constraints = [_once("one_duration_day", "problem_domain", "minutes")]
+
+
+class DurationMonth(DomainModel, Durations):
     """Sums of DurationDay."""
 
     class Meta:
-        constraints = [_once("one_duration_month", "minutes")]
+        constraints = [_once("one_duration_month", "problem_domain", "minutes")]
+
+
+class TeamDurationDay(Durations):
+    """Sums of DurationDay over all domains."""
+
+    class Meta:
+        constraints = [_once("one_team_duration_day", "minutes")]
+
+
+class TeamDurationMonth(Durations):
+    """Sums of TeamDurationDay."""
+
+    class Meta:
+        constraints = [_once("one_team_duration_month", "minutes")]
 
 
 class RolledAccount(models.Model):

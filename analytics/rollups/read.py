@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import DateField, QuerySet
 from django.db.models.functions import Cast, TruncDate, TruncWeek
 
-from analytics.rollups.kept import Kept
+from analytics.rollups.kept import DOMAIN, Kept
 from analytics.rollups.marks import MARKED
 from analytics.rollups.models import KeptModel
 from analytics.rollups.spans import counted_in_span, definition
@@ -80,6 +80,8 @@ class Wanted:
     start: datetime
     end: datetime
     zone: str
+    # Narrowed to a problem domain.
+    is_of_domain: bool = False
 
 
 def read(kept: Kept, wanted: Wanted, by: Sequence[str] = (), sums: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -101,7 +103,9 @@ def _together(kept: Kept, wanted: Wanted, rows_of: RowsOf, by: list[str], sums: 
     columns = ", ".join(["day", *keys, *sums])
     direct, values = counted_in_span(kept, wanted.sessions, keys, sums)
     parts = [f"SELECT span.{columns} FROM span CROSS JOIN LATERAL ({direct}) d"]  # noqa: S608
-    for model, clean in ((kept.day, "clean"), (kept.month, "clean_month")):
+    all_domains = DOMAIN not in by and not wanted.is_of_domain
+    day, month = (kept.team_day, kept.team_month) if all_domains else (kept.day, kept.month)
+    for model, clean in ((day, "clean"), (month, "clean_month")):
         rows, more = rows_of(model).order_by().values("account_id", "day", *keys, *sums).query.sql_with_params()
         parts.append(f"SELECT {columns} FROM {clean} JOIN ({rows}) k USING (account_id, day)")  # noqa: S608
         values = (*values, *more)

@@ -5,7 +5,7 @@ them and deletes the marks that it saw. What another transaction commits meanwhi
 which therefore stays for the next turn.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from analytics.rollups.kept import ALL, Kept
 from analytics.rollups.marks import MARKED
-from analytics.rollups.models import RolledAccount, RollupMark, SessionMark
+from analytics.rollups.models import KeptModel, RolledAccount, RollupMark, SessionMark
 from analytics.rollups.spans import counted_in_span, definition
 from flowpilot.accounts.models import Account
 from flowpilot.common.leases import HeldLease, lease_check, lease_release, lease_renew, lease_take
@@ -51,12 +51,12 @@ WITH span AS (
 INSERT INTO {table} (account_id, day, {columns})
 SELECT span.account_id, span.day, {columns} FROM span CROSS JOIN LATERAL ({direct}) d
 """
-_WRITE_MONTHS = """
-INSERT INTO {month} (account_id, day, {columns})
-SELECT account_id, date_trunc('month', day)::date, {keys}, {sums} FROM {day}
-WHERE account_id = %s AND date_trunc('month', day)::date = ANY(%s)
-GROUP BY account_id, date_trunc('month', day)::date, {keys}
+_ADD_UP = """
+INSERT INTO {target} (account_id, day, {columns})
+SELECT account_id, {day}, {keys}, {sums} FROM {source} WHERE account_id = %s AND {day} = ANY(%s)
+GROUP BY account_id, {day}, {keys}
 """
+_MONTH = "date_trunc('month', day)::date"
 _UNMARK = """
 DELETE FROM analytics_rollupmark m USING analytics_rolledaccount r
 WHERE r.account_id = m.account_id AND m.account_id = %s AND (m.quarter AT TIME ZONE r.time_zone)::date = ANY(%s)
@@ -160,7 +160,7 @@ def _months(first: date, before: date) -> set[date]:
 def _begin(account: Account) -> None:
     """Keep nothing, and mark all that is there: in this account's time zone every day is another one."""
     _forget(account.pk)
-    for model in (model for kept in ALL for model in (kept.day, kept.month)):
+    for model in (model for kept in ALL for model in kept.models):
         model._default_manager.filter(account=account).delete()
     _execute(_QUARTERS_OF_SESSIONS, account.pk)
     kept_now = {
@@ -194,21 +194,37 @@ def _write_days(kept: Kept, account_id: int, days: list[date]) -> None:
     direct, values = counted_in_span(kept, AISession.objects.all(), kept.keys, kept.sums)
     columns = ", ".join((*kept.keys, *kept.sums))
     _execute(_WRITE.format(table=kept.day._meta.db_table, columns=columns, direct=direct), days, account_id, *values)
+    _add_up(kept, kept.day, kept.team_day, kept.team_keys, "day", account_id, days)
 
 
 def _write_months(kept: Kept, account_id: int, months: list[date]) -> None:
     """Add the days of months up; a month with a marked day is not read, so its days need not be right yet."""
-    if not months:
+    _add_up(kept, kept.day, kept.month, kept.keys, _MONTH, account_id, months)
+    _add_up(kept, kept.team_day, kept.team_month, kept.team_keys, _MONTH, account_id, months)
+
+
+def _add_up(
+    kept: Kept,
+    source: type[KeptModel],
+    target: type[KeptModel],
+    keys: Sequence[str],
+    day: str,
+    account_id: int,
+    days: list[date],
+) -> None:
+    """Write the rows of `days` in `target` anew: sums of those in `source` whose `day` (SQL) is one of them."""
+    if not days:
         return
-    kept.month._default_manager.filter(account=account_id, day__in=months).delete()
-    sql = _WRITE_MONTHS.format(
-        day=kept.day._meta.db_table,
-        month=kept.month._meta.db_table,
-        columns=", ".join((*kept.keys, *kept.sums)),
-        keys=", ".join(kept.keys),
+    target._default_manager.filter(account=account_id, day__in=days).delete()
+    sql = _ADD_UP.format(
+        source=source._meta.db_table,
+        target=target._meta.db_table,
+        day=day,
+        columns=", ".join((*keys, *kept.sums)),
+        keys=", ".join(keys),
         sums=", ".join(f"sum({name})" for name in kept.sums),
     )
-    _execute(sql, account_id, months)
+    _execute(sql, account_id, days)
 
 
 def _execute(sql: str, *values: Any) -> None:

@@ -172,6 +172,7 @@ class Ledger:
             start,
             end,
             zone,
+            is_of_domain="problem_domain" in filters,
         )
 
     def check(self, note: str = "") -> None:
@@ -181,7 +182,9 @@ class Ledger:
             (DURATIONS, ["week", "team_id", "problem_domain", "minutes"]),
         ):
             by = self.dice.choice([[], ["day"], ["week"], self.dice.sample(keys, 2)])
-            filters = {"team": self.teams[1]} if self.dice.random() < 0.3 else {}
+            filters: dict[str, Any] = {"team": self.teams[1]} if self.dice.random() < 0.3 else {}
+            if self.dice.random() < 0.2:
+                filters["problem_domain"] = "email"
             wanted = self.wanted(**filters)
             assert found(kept, wanted, by) == counted(kept, wanted, by), (note, by, filters, wanted)
 

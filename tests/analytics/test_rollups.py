@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from random import Random
@@ -21,8 +22,6 @@ from analytics.metrics.counting import count_facts, durations
 from analytics.rollups import roll, spans
 from analytics.rollups.kept import COUNTS, DURATIONS, Kept
 from analytics.rollups.models import (
-    DurationDay,
-    DurationMonth,
     RolledAccount,
     RollupMark,
     SessionDay,
@@ -157,9 +156,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_every_fact_has_a_column() -> None:
-    for model in (SessionDay, SessionMonth):
-        columns = {f.attname for f in model._meta.concrete_fields}
-        assert columns == {"id", "account_id", "day", "team_id", "problem_domain", "rating_sum", *FACTS}
+    for model in COUNTS.models:
+        columns = {f.attname for f in model._meta.concrete_fields} - {"problem_domain"}
+        assert columns == {"id", "account_id", "day", "team_id", "rating_sum", *FACTS}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -195,12 +194,17 @@ def test_without_marks_only_what_is_kept_is_read(account: Account) -> None:
     """Or else all of this would only show that counting directly is right."""
     add(account)
     account_roll_up(account.pk)
-    assert SessionDay.objects.update(ended=7) == DurationDay.objects.update(sessions=7) == 1
-    assert SessionMonth.objects.update(ended=8) == DurationMonth.objects.update(sessions=8) == 1
-    assert total(COUNTS, everything(account), "ended", by="day") == 7
-    assert total(COUNTS, everything(account), "ended") == 8
-    assert total(DURATIONS, everything(account), "sessions", by="week") == 7
-    assert total(DURATIONS, everything(account), "sessions") == 8
+    for rollup, name in ((COUNTS, "ended"), (DURATIONS, "sessions")):
+        for number, model in enumerate(rollup.models, 5):
+            rows: Any = model._default_manager
+            assert rows.update(**{name: number}) == 1
+    for rollup, name in ((COUNTS, "ended"), (DURATIONS, "sessions")):
+        wanted = everything(account)
+        assert sum(row[name] for row in read(rollup, wanted, ["day", "problem_domain"])) == 5
+        assert total(rollup, wanted, name, by="problem_domain") == 6
+        assert total(rollup, replace(wanted, is_of_domain=True), name) == 6
+        assert total(rollup, wanted, name, by="week") == 7
+        assert total(rollup, wanted, name) == 8
     assert total(COUNTS, everything(account, "UTC"), "ended") == 8
     assert total(COUNTS, everything(account, "UTC"), "ended", by="day") == 1
     add(account)

@@ -8,7 +8,18 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from analytics.models import DurationDay, DurationMonth, KnowledgeGap, RolledAccount, SessionDay, SessionMonth
+from analytics.models import (
+    DurationDay,
+    DurationMonth,
+    KnowledgeGap,
+    RolledAccount,
+    SessionDay,
+    SessionMonth,
+    TeamDurationDay,
+    TeamDurationMonth,
+    TeamSessionDay,
+    TeamSessionMonth,
+)
 from analytics.rollups.spans import definition as definition_of_counts
 from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
 from flowpilot.accounts.roles import Role
@@ -120,6 +131,11 @@ def make_kept(account: Account, word: str, team: Team) -> None:
     SessionMonth.objects.create(**kept, day=month, ended=1)
     DurationDay.objects.create(**kept, day=day, minutes=5, sessions=1)
     DurationMonth.objects.create(**kept, day=month, minutes=5, sessions=1)
+    kept = {"account": account, "team": team}
+    TeamSessionDay.objects.create(**kept, day=day, ended=1)
+    TeamSessionMonth.objects.create(**kept, day=month, ended=1)
+    TeamDurationDay.objects.create(**kept, day=day, minutes=5, sessions=1)
+    TeamDurationMonth.objects.create(**kept, day=month, minutes=5, sessions=1)
 
 
 def make_script(account: Account, word: str, team: Team, session: AISession) -> GeneratedScript:

@@ -14,6 +14,8 @@ from proposals.models import SessionAnalysis
 from sessions.models import AISession, GeneratedScript, Handover, PsaAttempt, PsaPush, SessionStep
 
 REOPENED_WITHIN = timedelta(days=14)
+#: How long ago a hand-over was given that nobody has taken up yet.
+WAITING = timedelta(hours=30)
 KEPT_FOR_TOPIC = 15
 COLUMNS: dict[type[Any], tuple[str, ...]] = {
     AISession: (
@@ -209,8 +211,9 @@ class Maker:
             return
         to = rng.randrange(len(self.world.teams))
         given = session.start + (end - session.start) / 2 if resolved else end
-        claimed = given + timedelta(seconds=int(rng.lognormvariate(log(600), 1.0))) if resolved else None
-        claimed = min(claimed, end) if claimed else None
+        taken_up = given + timedelta(seconds=int(rng.lognormvariate(log(600), 1.0)))
+        waits = not resolved and self.now - given < WAITING
+        claimed = None if waits else min(taken_up, end) if resolved else taken_up
         taker = rng.choice(self.world.people[to]).pk if claimed else None
         self.tables[Handover].add(
             session.pk, "Needs somebody who knows more", session.person.pk, self.world.teams[to], given, taker, claimed,
