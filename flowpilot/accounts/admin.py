@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from flowpilot.accounts.loginlocks import login_lock_lift
 from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.accounts.services import (
@@ -155,6 +156,7 @@ class UserAdmin(AbsentIsNotFound, DjangoUserAdmin):
     ]
     add_fieldsets = [(None, {"fields": ["email", "full_name", "usable_password", "password1", "password2"]})]
     inlines = [MembershipInline]
+    actions = ["lift_login_lock"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return User.objects.for_user(request.user)
@@ -173,6 +175,22 @@ class UserAdmin(AbsentIsNotFound, DjangoUserAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_membership")
+
+    @admin.action(description="Let the selected people log in again", permissions=["lift"])
+    def lift_login_lock(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """After too many wrong passwords; they need not wait."""
+        lifted = 0
+        for user in queryset:
+            try:
+                lifted += login_lock_lift(actor=request.user, user=user)  # type: ignore[arg-type]
+            except ServiceError as error:
+                messages.warning(request, f"{user}: {error.message}")
+        messages.success(
+            request, f"Wrong passwords forgotten of {lifted}; there were none of {len(queryset) - lifted}."
+        )
 
 
 class NewKeyForm(forms.ModelForm):

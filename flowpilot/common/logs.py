@@ -52,7 +52,9 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
         "loggers": {
             # A line for each request, with what is asked for in it; what came of a push stands in its attempts.
             "httpx": {"level": "WARNING"},
-            # The same of our own requests: at a terminal they would push everything else out of sight.
+            # Several lines for each log-in; failures and locks are warnings.
+            "axes": {"level": "WARNING"},
+            # A line for each of our own requests: at a terminal they would push everything else out of sight.
             "flowpilot.requests": {"level": "INFO" if form == "json" else "WARNING"},
         },
     }
