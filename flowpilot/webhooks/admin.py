@@ -8,10 +8,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
-from flowpilot.common.admin import ReadOnlyAdmin, TenantAdmin
+from flowpilot.common.admin import NONE, ReadOnlyAdmin, TenantAdmin
 from flowpilot.webhooks.endpoints import endpoint_change, endpoint_create, endpoint_rotate
 from flowpilot.webhooks.forms import EndpointForm
 from flowpilot.webhooks.models import EventType, WebhookDelivery, WebhookEndpoint
@@ -40,7 +42,7 @@ class WebhookEndpointAdmin(TenantAdmin):
     @admin.display(description="Events")
     def asks_for(self, obj: WebhookEndpoint) -> str:
         names = [EventType(name).label for name in obj.event_types if name in EventType.values]
-        return "All" if len(names) == len(EventType) else ", ".join(names)
+        return "All events" if len(names) == len(EventType) else ", ".join(names)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         kept = ["off_reason", "previous_until", "created_at"] if obj else []
@@ -105,7 +107,7 @@ def _back_to(pk: int) -> HttpResponseRedirect:
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
-    list_display = ["summary", "badge", "attempt_count", "last_status", "last_error", "next_attempt_at", "created_at"]
+    list_display = ["summary", "badge", "tries", "last_error", "next_try", "created_at"]
     list_display_links = ["summary"]
     list_filter = ["account", "state", "event_type", "endpoint", "created_at"]
     list_select_related = ["endpoint", "account"]
@@ -127,9 +129,20 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     def badge(self, obj: WebhookDelivery) -> SafeString:
         return format_html('<span class="fp-badge fp-{}">{}</span>', obj.state, obj.get_state_display())
 
+    @admin.display(description="Attempts", ordering="attempt_count")
+    def tries(self, obj: WebhookDelivery) -> SafeString:
+        return format_html('{}<span class="fp-card-word"> attempts</span>', obj.attempt_count)
+
+    @admin.display(description="Next attempt", ordering="next_attempt_at")
+    def next_try(self, obj: WebhookDelivery) -> SafeString:
+        if obj.next_attempt_at is None:
+            return NONE
+        at = date_format(localtime(obj.next_attempt_at), "DATETIME_FORMAT")
+        return format_html('<span class="fp-card-word">next </span>{}', at)
+
     @admin.display(description="What is sent")
     def sent(self, obj: WebhookDelivery) -> SafeString:
-        return format_html("<pre>{}</pre>", json.dumps(obj.payload, indent=2, sort_keys=True))
+        return format_html('<pre tabindex="0">{}</pre>', json.dumps(obj.payload, indent=2, sort_keys=True))
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("webhooks.replay_webhookdelivery")

@@ -17,6 +17,7 @@ class EndpointForm(TenantForm):
     class Meta:
         model = WebhookEndpoint
         fields = ["account", *FIELDS]
+        widgets = {name: forms.TextInput(attrs={"class": "vLargeTextField"}) for name in ("url", "description")}
 
     def _post_clean(self) -> None:
         self.instance.event_types = self.cleaned_data.get("event_types", [])
