@@ -83,6 +83,7 @@ def gap_change(
     return gap
 
 
+@transaction.atomic
 def gap_found(*, measured: Measured, window: Window, subjects: Subjects) -> KnowledgeGap:
     """Write the row of a place that is a gap for the first time. Call under the detection's lease."""
     place = measured.place
@@ -115,6 +116,7 @@ def gap_measured(*, gap: KnowledgeGap, measured: Measured, window: Window, subje
     gap.save()
 
 
+@transaction.atomic
 def gap_close(*, gap: KnowledgeGap, reason: str, now: datetime) -> None:
     """Close a gap that has recovered or is no more. Call under the detection's lease."""
     before = gap.state
@@ -127,6 +129,7 @@ def gap_close(*, gap: KnowledgeGap, reason: str, now: datetime) -> None:
     _tell(EventType.GAP_CLOSED, gap)
 
 
+@transaction.atomic
 def gap_reopen(*, gap: KnowledgeGap, now: datetime) -> None:
     """Open a closed gap again: the sessions since stand out once more. Call under the detection's lease."""
     gap.state, gap.reason, gap.closed_at, gap.measured_from = State.OPEN, "", None, now

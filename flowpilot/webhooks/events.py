@@ -34,7 +34,7 @@ def events_emit(*, account_id: int, type: EventType, data: Iterable[Data]) -> No
     if not database.in_atomic_block:
         raise RuntimeError("events are written in the transaction of what happened: call this inside one")
     asking = WebhookEndpoint.objects.filter(account=account_id, is_active=True, event_types__contains=[type])
-    endpoints = list(asking.select_related("account").only("account__slug"))
+    endpoints = list(asking.select_related("account").only("account__slug").order_by("pk"))
     if endpoints:
         now = timezone.now()
         events = [payload_of(type, {"account": endpoints[0].account.slug, **told}, now) for told in data]
