@@ -10,7 +10,8 @@ from analytics.metrics.proposals import proposals_by_status
 from analytics.pages.flywheel import flywheel
 from analytics.pages.frame import Page, dashboard
 from analytics.pages.handovers import handover_block
-from analytics.pages.parts import Block, Card, Cell, Column
+from analytics.pages.parts import Block, Card, Cell, Column, Later
+from analytics.pages.worst_gaps import worst_gaps
 from analytics.rows.registry import rows_url
 from analytics.scope import NO_DOMAIN, Scope
 from flowpilot.common.templatetags.flowpilot import percent
@@ -25,7 +26,15 @@ def build(scope: Scope) -> Page:
     return Page(
         title="Overview",
         cards=_cards(scope, now, before),
-        blocks=[_weeks(scope), flywheel(scope), _tiers(scope, now), _proposals(scope), handover_block(scope)],
+        blocks=[
+            _weeks(scope),
+            flywheel(scope),
+            _tiers(scope, now),
+            worst_gaps(scope),
+            _proposals(scope),
+            # Each hand-over is read with its session: over a busy year that takes longer than the page may.
+            Later("handovers", "Hand-overs", lambda: handover_block(scope)),
+        ],
         has_data=bool(now.ended or before.ended),
         filled_by="Sessions come in as technicians work them, over the API, or with manage.py import_sessions FILE.",
     )

@@ -19,6 +19,8 @@ from flowpilot.common.templatetags.flowpilot import Change, change_of
         (120, 100, "", Change("▲", "up 20\N{NO-BREAK SPACE}%", None)),
         (5, 0, "up", None),
         (timedelta(minutes=5), timedelta(minutes=8), "down", Change("▼", "down 3 min", None)),
+        (timedelta(days=55), timedelta(days=1), "down", Change("▲", "up 54 d", None)),
+        (timedelta(minutes=5), timedelta(minutes=5), "down", Change("=", "as before", None)),
         (4.1, 4.1, "up", Change("=", "as before", None)),
         (None, 4.1, "up", None),
     ],

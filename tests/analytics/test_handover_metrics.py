@@ -58,7 +58,7 @@ def test_the_block_says_what_waits_and_opens_it(cast: Cast, login: Any) -> None:
     )
     browser = login(cast.carol)
     [block] = [b for b in browser.get(reverse("analytics:overview")).context["page"].blocks if b.key == "handovers"]
-    assert block.summary.startswith("The oldest that waits has done so for 60 d, since ")
+    assert block.block.summary.startswith("The oldest that waits has done so for 60 d, since ")
     assert [row[1].value for row in block.rows] == [0, 0, 0, 1]
     opened = browser.get(block.rows[-1][1].url)
     assert opened.context["count"] == 1

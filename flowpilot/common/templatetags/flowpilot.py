@@ -130,8 +130,15 @@ def change_of(now: Any, before: Any, better: str) -> Change | None:
         better_when_up = {"up": True, "down": False}.get(better) if difference.is_clear else None
         return _change(difference.share * 100, " point", better_when_up)
     if isinstance(now, timedelta):
-        return _change((now - before).total_seconds() / 60, " min", None)
+        return _moved_by(now - before)
     return _change((now - before) / before * 100, "\N{NO-BREAK SPACE}%", None) if before else None
+
+
+def _moved_by(difference: timedelta) -> Change:
+    if abs(difference) < timedelta(seconds=1):
+        return Change("=", "as before")
+    up = difference > timedelta()
+    return Change("▲" if up else "▼", f"{'up' if up else 'down'} {span(abs(difference))}")
 
 
 def _change(difference: float, unit: str, better_when_up: bool | None) -> Change:
