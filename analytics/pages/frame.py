@@ -13,9 +13,9 @@ from django.urls import resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from analytics.csvfile import csv_response
 from analytics.pages.parts import Block, Card, Later
 from analytics.scope import Scope, ScopeForm
+from flowpilot.common.csvfile import csv_response
 from flowpilot.common.errors import InvalidInput
 
 # Label and URL name of each dashboard, in the order of the bar.

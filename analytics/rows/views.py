@@ -9,11 +9,11 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 
-from analytics.csvfile import csv_response
 from analytics.pages.frame import dashboard_response, scoped_view
 from analytics.rows.registry import SOURCES
 from analytics.rows.source import Source
 from analytics.scope import Scope
+from flowpilot.common.csvfile import csv_response
 from flowpilot.common.errors import InvalidInput
 
 PER_PAGE = 50

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
 from flowpilot.accounts.roles import Role
-from flowpilot.common.audit import audit_record
+from flowpilot.common.audit import audit_erasable, audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed
 
 KEY_MARK = "fp"
@@ -28,6 +28,12 @@ def account_create(*, slug: str, name: str, time_zone: str = "UTC") -> Account:
         raise InvalidInput("; ".join(error.messages), details=error.message_dict) from error
     account.save()
     return account
+
+
+def account_erase(*, account: Account) -> None:
+    """Delete the account and every row of it, its audit events too. Raises ProtectedError as Django's `delete` does."""
+    with audit_erasable(account.pk):
+        account.delete()
 
 
 @transaction.atomic

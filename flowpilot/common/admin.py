@@ -1,16 +1,20 @@
 """Admin bases: lists, filters, foreign keys and autocompletes hold the viewer's own rows only."""
 
+import functools
 from typing import Any, NoReturn
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.options import BaseModelAdmin, IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Field, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path
 from django.utils.safestring import SafeString
 
+from flowpilot.common.auditexport import EXPORTS
 from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import permission_name
 
@@ -135,7 +139,30 @@ class ReadOnlyAdmin(TenantAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
+    change_list_template = "admin/audit_events.html"
     list_display = ["created_at", "actor_label", "action", "object_label", "reason"]
-    list_filter = ["account", "action", "created_at"]
-    search_fields = ["actor_label", "object_label", "reason"]
+    list_filter = ["account", "created_at", "action", "object_type"]
+    search_fields = ["actor_label", "action", "object_type", "object_label", "reason"]
+    search_help_text = "Who, what (such as flow.published), about what, or why"
     date_hierarchy = "created_at"
+
+    def get_urls(self) -> list[Any]:
+        own = [
+            path(
+                f"export.{form}",
+                self.admin_site.admin_view(functools.partial(self.export, form=form)),
+                name=f"common_auditevent_{form}",
+            )
+            for form in EXPORTS
+        ]
+        return [*own, *super().get_urls()]
+
+    def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
+        """What the list shows under the same address's filters and search, all pages of it, as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            events = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters as error:
+            raise Http404("There is no such filter.") from error
+        return EXPORTS[form](events)

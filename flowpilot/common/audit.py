@@ -1,8 +1,10 @@
-"""The one place that writes audit events."""
+"""The one place that writes audit events, and the one door by which they go: with their account."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from django.db import models
+from django.db import connection, models, transaction
 
 from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import follow
@@ -36,3 +38,21 @@ def audit_record(
         before=before or {},
         after=after or {},
     )
+
+
+@contextlib.contextmanager
+def audit_erasable(account_id: int) -> Iterator[None]:
+    """Within the block, a transaction, the events of this account can be deleted, because the account itself is.
+
+    A trigger refuses it otherwise (and every change, and TRUNCATE always). It asks a setting of the session that ends
+    with the block or the transaction. Only what erases an account may use this: `flowpilot.accounts.services`.
+    """
+    with transaction.atomic():
+        _erased(str(account_id))
+        yield
+        _erased("")
+
+
+def _erased(account_id: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('flowpilot.erased_account', %s, true)", [account_id])

@@ -2,12 +2,13 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from flowpilot.common.tenancy import TenantModel
 
 
 class AuditEvent(TenantModel):
-    """Who did what to what, when and why. Written by services, never changed."""
+    """Who did what to what, when and why. Written by services, never changed: the database refuses it."""
 
     team_lookup = "team"
 
@@ -23,7 +24,7 @@ class AuditEvent(TenantModel):
     reason = models.TextField(blank=True)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["-created_at", "-id"]

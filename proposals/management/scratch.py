@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import connection
 
 from flowpilot.accounts.models import Account, Membership, User
+from flowpilot.common.audit import audit_erasable
 from flowpilot.common.tenancy import TenantModel
 
 SESSIONS = 20_000
@@ -112,7 +113,7 @@ def account_remove(account: Account) -> None:
     members = list(Membership.objects.filter(account=account).values_list("user", flat=True))
     models = [model for model in apps.get_models() if issubclass(model, TenantModel)]
     # Some tables point at one another: the database looks at the end of it all.
-    with transaction.atomic(), connection.cursor() as cursor:
+    with audit_erasable(account.pk), connection.cursor() as cursor:
         # One statement for each table, rows that others point to after those that point to them.
         for model in _children_first(models):
             table = connection.ops.quote_name(model._meta.db_table)

@@ -4,6 +4,8 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from flowpilot.accounts.models import Account, Team, User
 from flowpilot.common.models import AuditEvent
 from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis, Topic
@@ -59,15 +61,15 @@ def _age(proposal: FlowProposal, dice: random.Random) -> None:
     created = until - timedelta(seconds=dice.randrange(1, 20 * 86_400))
     FlowProposal.objects.filter(pk=proposal.pk).update(created_at=created)
     if dice.random() < 0.2:
-        undone = AuditEvent.objects.create(
+        ago = timedelta(seconds=dice.randrange(1, 80 * 86_400))
+        AuditEvent.objects.create(
             account=proposal.account,
             actor_label="Alice",
             action=dice.choice(["proposal.undone", "proposal.undone", "proposal.woken"]),
             object_type="proposals.flowproposal",
             object_id=proposal.pk,
+            created_at=timezone.now() - ago,
         )
-        ago = timedelta(seconds=dice.randrange(1, 80 * 86_400))
-        AuditEvent.objects.filter(pk=undone.pk).update(created_at=undone.created_at - ago)
 
 
 def _analyse(account: Account, sessions: list[AISession], dice: random.Random) -> None:

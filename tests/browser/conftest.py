@@ -252,6 +252,7 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "rows": "/admin/analytics/rows/sessions/ended/",
         "rows of pushes": "/admin/analytics/rows/pushes/created/",
         "teams": "/admin/accounts/team/",
+        "audit log": "/admin/common/auditevent/",
         "new member": "/admin/accounts/membership/add/",
         **work_pages(cast, cast.olivia),
     }

@@ -82,6 +82,8 @@ ADMIN_OF_ROW = {
 # Addresses without a row; None is tested by itself below.
 ADMIN_OF_SITE = {
     "index": EVERYONE,
+    "common_auditevent_csv": REVIEWERS,
+    "common_auditevent_ndjson": REVIEWERS,
     "flows_flow_import": REVIEWERS,
     "ai_sessions_scripttemplate_new": REVIEWERS,
     "ai_sessions_scripttemplate_check": None,

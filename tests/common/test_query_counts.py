@@ -79,7 +79,7 @@ LISTS = {
     "/admin/accounts/membership/": 7,
     "/admin/accounts/user/": 6,
     "/admin/accounts/team/": 6,
-    "/admin/common/auditevent/": 9,
+    "/admin/common/auditevent/": 10,
     "/admin/analytics/gaps/": 8,
     "/api/v1/gaps/": 5,
     "/api/v1/sessions/": 5,

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
+from flowpilot.accounts.services import account_erase
 from flowpilot.common.errors import NotAllowed
 from flowpilot.common.models import AuditEvent
 from sessions.models import AISession, Handover, PsaAttempt, PsaConnection, PsaPush
@@ -287,6 +288,6 @@ def test_an_account_goes_with_its_pushes_and_a_connection_alone_does_not(cast: C
     AISession.objects.all().delete()
     assert not PsaPush.objects.exists()
     make_push(session_of(cast, client=None), connection=PsaConnection.objects.get())
-    cast.account.delete()
+    account_erase(account=cast.account)
     assert not PsaPush.objects.exists()
     assert not PsaConnection.objects.exists()
