@@ -75,6 +75,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "flowpilot.common.requestid.RequestId",
+    "flowpilot.common.requestmetrics.Measure",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -405,6 +406,11 @@ PSA_MAX_PARALLEL = env.int("PSA_MAX_PARALLEL", default=2)
 PSA_KEEP_ATTEMPTS = timedelta(days=env.int("PSA_KEEP_ATTEMPTS_DAYS", default=180))
 # Addresses inside private networks, and http: for a ticketing system in one's own house.
 PSA_ALLOW_PRIVATE = env.bool("PSA_ALLOW_PRIVATE", default=False)
+
+# --- Watching ---------------------------------------------------------------------------------------------------------
+
+# What Prometheus brings as a bearer token; without one there is no /metrics.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
-"""Every address of FlowPilot: the admin site, the API below /api/v1/, and two for machines."""
+"""Every address of FlowPilot: the admin site, the API below /api/v1/, and three for machines."""
 
 from django.contrib import admin
 from django.urls import include, path
 
 from flowpilot.common.health import healthz, readyz
 from flowpilot.common.home import home
+from flowpilot.watch import metrics
 
 handler400 = "flowpilot.common.errorpages.bad_request"
 handler404 = "flowpilot.common.errorpages.page_not_found"
@@ -20,4 +21,5 @@ urlpatterns = [
     path("api/v1/", include("flowpilot.api")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

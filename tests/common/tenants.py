@@ -175,7 +175,7 @@ API_OF_ROW = {
     },
 }
 API_FOR_ALL = {"schema", "docs"}
-PLAIN = {"home", "healthz", "readyz"}
+PLAIN = {"home", "healthz", "readyz", "metrics"}
 
 
 @dataclass
