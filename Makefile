@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host
 
-.PHONY: run test lint install requirements clean
+.PHONY: run test lint install requirements licences audit clean
 
 run: install  ## everything on this machine: http://localhost:8000/
 	@$(BIN)/python -m flowpilot.embedded $(BIN)/python -m flowpilot.up
@@ -36,6 +36,25 @@ $(STAMP): requirements.txt requirements-dev.txt
 requirements:  ## compile the pinned requirements from the *.in files
 	$(COMPILE) requirements.in --output-file requirements.txt
 	$(COMPILE) requirements-dev.in --output-file requirements-dev.txt
+
+licences: install  ## write docs/licences.md from what is installed
+	$(BIN)/python -m flowpilot.licences
+
+# pip-audit asks a database of known holes on the network (PyPI's JSON API, or with `make audit SERVICE=osv` osv.dev); a
+# mirror that holds packages only cannot answer. It lives in an environment of its own: nothing here imports it. Exit
+# status 1 means holes, 2 that the data could not be had: then nothing is known, and another machine has to ask.
+AUDIT := var/audit
+SERVICE ?= pypi
+audit:  ## known security holes in what is pinned
+	@test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && \
+		$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@for file in requirements.txt requirements-dev.txt; do echo "$$file:"; \
+		$(AUDIT)/bin/pip-audit --requirement $$file --strict --no-deps --disable-pip --progress-spinner off \
+			--vulnerability-service $(SERVICE) 2>$(AUDIT)/errors; status=$$?; \
+		if test $$status -ne 0 && ! grep -q '^Found ' $(AUDIT)/errors; then tail -n 1 $(AUDIT)/errors; \
+			echo "The database of known holes cannot be reached from here: nothing was checked."; exit 2; fi; \
+		cat $(AUDIT)/errors; test $$status -eq 0 || holes=1; \
+	done; test -z "$$holes"
 
 clean:  ## remove what can be made again; var/ holds data and stays
 	rm -rf .venv staticfiles .mypy_cache .ruff_cache .pytest_cache
