@@ -81,10 +81,10 @@ LISTS = {
     "/admin/accounts/team/": 6,
     "/admin/common/auditevent/": 10,
     "/admin/analytics/gaps/": 8,
-    "/api/v1/gaps/": 5,
-    "/api/v1/sessions/": 5,
-    "/api/v1/proposals/": 5,
-    "/api/v1/flows/": 5,
+    "/api/v1/gaps/": 4,
+    "/api/v1/sessions/": 4,
+    "/api/v1/proposals/": 4,
+    "/api/v1/flows/": 4,
 }
 
 
