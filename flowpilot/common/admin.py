@@ -143,7 +143,6 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "actor_label", "action", "object_label", "reason"]
     list_filter = ["account", "created_at", "action", "object_type"]
     search_fields = ["actor_label", "action", "object_type", "object_label", "reason"]
-    search_help_text = "Who, what (such as flow.published), about what, or why"
     date_hierarchy = "created_at"
 
     def get_urls(self) -> list[Any]:
