@@ -70,21 +70,21 @@ def scoped_view(view: Callable[..., AnyResponse]) -> Callable[..., AnyResponse]:
     return outer
 
 
-def dashboard(build: Callable[..., Page]) -> Callable[..., AnyResponse]:
-    """A page made from a scope and what its address names.
+def dashboard(build: Callable[..., Page], later: Sequence[Callable[[Scope], Later]] = ()) -> Callable[..., AnyResponse]:
+    """A page made from a scope and what its address names; `later` are the makers of its blocks that come after it.
 
-    `?csv=KEY` downloads the table of one of its blocks, `?block=KEY` is one that comes later, and `?whole=1` leaves
-    none for later.
+    `?csv=KEY` downloads the table of one of its blocks, `?block=KEY` is one that comes later, made without the rest of
+    the page, and `?whole=1` leaves none for later.
     """
 
     @scoped_view
     @wraps(build)
     def view(request: HttpRequest, scope: Scope, **kwargs: Any) -> AnyResponse:
+        if key := request.GET.get("block"):
+            return _later(request, scope, later, key)
         page = build(scope, **kwargs)
         if key := request.GET.get("csv"):
             return _csv(page, key)
-        if key := request.GET.get("block"):
-            return _later(request, scope, page, key)
         context = {**page.context, "title": page.title, "page": page, "is_whole": "whole" in request.GET}
         return dashboard_response(request, scope, page.template, context)
 
@@ -125,9 +125,9 @@ def _framed(request: HttpRequest, template: str, context: dict[str, Any], status
     return TemplateResponse(request, template, context, status=status)
 
 
-def _later(request: HttpRequest, scope: Scope, page: Page, key: str) -> TemplateResponse:
-    for block in page.blocks:
-        if isinstance(block, Later) and block.key == key:
+def _later(request: HttpRequest, scope: Scope, later: Sequence[Callable[[Scope], Later]], key: str) -> TemplateResponse:
+    for make in later:
+        if (block := make(scope)).key == key:
             return TemplateResponse(request, "analytics/block.html", {"block": block.block, "scope": scope})
     raise Http404("There is no such block on this page.")
 

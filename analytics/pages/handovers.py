@@ -3,10 +3,17 @@
 from django.utils import formats, timezone
 
 from analytics.metrics.handovers import Handovers, handovers
-from analytics.pages.parts import Block, Cell, Column
+from analytics.pages.parts import Block, Cell, Column, Later
 from analytics.rows.registry import rows_url
 from analytics.scope import Scope
 from flowpilot.common.templatetags.flowpilot import span
+
+KEY, TITLE = "handovers", "Hand-overs"
+
+
+def handovers_later(scope: Scope) -> Later:
+    """The block, after its page: each hand-over is read with its session, over a busy year longer than the page may."""
+    return Later(KEY, TITLE, lambda: handover_block(scope))
 
 
 def handover_block(scope: Scope) -> Block:
@@ -36,8 +43,8 @@ def handover_block(scope: Scope) -> Block:
     ]
     columns = [Column("Escalations", is_number=False), Column("Hand-overs"), Column("Median"), Column("90 % within")]
     return Block(
-        "handovers",
-        "Hand-overs",
+        KEY,
+        TITLE,
         columns,
         rows if found.given or found.waiting else [],
         summary=_told(found),

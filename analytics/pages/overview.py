@@ -9,8 +9,8 @@ from analytics.metrics import sessions
 from analytics.metrics.proposals import proposals_by_status
 from analytics.pages.flywheel import flywheel
 from analytics.pages.frame import Page, dashboard
-from analytics.pages.handovers import handover_block
-from analytics.pages.parts import Block, Card, Cell, Column, Later
+from analytics.pages.handovers import handovers_later
+from analytics.pages.parts import Block, Card, Cell, Column
 from analytics.pages.worst_gaps import worst_gaps
 from analytics.rows.registry import rows_url
 from analytics.scope import NO_DOMAIN, Scope
@@ -32,15 +32,14 @@ def build(scope: Scope) -> Page:
             _tiers(scope, now),
             worst_gaps(scope),
             _proposals(scope),
-            # Each hand-over is read with its session: over a busy year that takes longer than the page may.
-            Later("handovers", "Hand-overs", lambda: handover_block(scope)),
+            handovers_later(scope),
         ],
         has_data=bool(now.ended or before.ended),
         filled_by="Sessions come in as technicians work them, over the API, or with manage.py import_sessions FILE.",
     )
 
 
-overview = dashboard(build)
+overview = dashboard(build, later=[flywheel, handovers_later])
 
 
 def _cards(scope: Scope, now: sessions.Summary, before: sessions.Summary) -> list[Card]:

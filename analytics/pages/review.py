@@ -36,7 +36,7 @@ def build(scope: Scope) -> Page:
     )
 
 
-review = dashboard(build)
+review = dashboard(build, later=[flywheel])
 
 
 def _cards(scope: Scope, now: Review, before: Review) -> list[Card]:

@@ -9,6 +9,7 @@ FIRST, LONGEST = timedelta(seconds=30), timedelta(hours=1)
 SETTLING = timedelta(minutes=1)
 # A system that asks for more than this is down, or wrong about the time.
 LONGEST_REQUEST = timedelta(days=1)
+NO_ANSWER_PAUSE = timedelta(minutes=1)
 
 
 def pause_after(attempt: int) -> timedelta:
@@ -32,6 +33,15 @@ def requested_pause(header: str | None, now: datetime) -> timedelta | None:
             return None
         asked = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
     return min(max(asked, timedelta()), LONGEST_REQUEST)
+
+
+def pause_of_place(header: str | None, now: datetime, *, no_answer: bool) -> timedelta | None:
+    """How long to leave a whole place alone: as `Retry-After` asks, LONGEST at most; a minute after silence, for the
+    others that go there would each keep a worker until their time runs out; else None."""
+    asked = requested_pause(header, now)
+    if asked is not None:
+        return min(asked, LONGEST)
+    return NO_ANSWER_PAUSE if no_answer else None
 
 
 def pause_kept(wait: timedelta, header: str | None, now: datetime) -> timedelta:

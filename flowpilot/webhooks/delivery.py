@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from flowpilot.common.backoff import LONGEST, pause_after, pause_kept, requested_pause
+from flowpilot.common.backoff import pause_after, pause_kept, pause_of_place
 from flowpilot.common.claims import claim_take, database_now, place_is_full, place_pause
 from flowpilot.common.vault import SealBroken
 from flowpilot.webhooks.endpoints import endpoint_switch_off, signing_keys
@@ -25,8 +25,6 @@ from flowpilot.webhooks.signing import signed_headers
 logger = logging.getLogger(__name__)
 
 State = WebhookDelivery.State
-# After a try that got no answer: the others of that endpoint would each keep a worker until their time runs out.
-NO_ANSWER_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def _finish(claim: Claim, answer: Answer) -> str | None:
         )  # fmt: skip
         if answer.is_gone:
             endpoint_switch_off(endpoint_id=delivery.endpoint_id, reason="It answered 410: it wants no more events.")
-        elif pause := _pause_of_all(answer, finished):
+        elif pause := pause_of_place(answer.retry_after, finished, no_answer=answer.no_answer):
             place_pause(WebhookEndpoint.objects.filter(pk=delivery.endpoint_id), finished + pause)
     return delivery.state
 
@@ -133,11 +131,3 @@ def _settle(delivery: WebhookDelivery, answer: Answer, finished: datetime) -> No
         return
     delivery.state = State.EXHAUSTED if answer.error else State.SUCCEEDED
     delivery.next_attempt_at, delivery.settled_at = None, finished
-
-
-def _pause_of_all(answer: Answer, finished: datetime) -> timedelta | None:
-    """What the endpoint asked for holds for all that is sent there, for an hour at most; silence for a minute."""
-    asked = requested_pause(answer.retry_after, finished)
-    if asked is not None:
-        return min(asked, LONGEST)
-    return NO_ANSWER_PAUSE if answer.no_answer else None

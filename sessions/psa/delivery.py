@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from flowpilot.common.backoff import LONGEST, SETTLING, pause_after, pause_kept, requested_pause
+from flowpilot.common.backoff import SETTLING, pause_after, pause_kept, pause_of_place
 from flowpilot.common.claims import claim_take, database_now, place_is_full, place_pause
 from sessions.models import PsaAttempt, PsaConnection, PsaPush
 from sessions.psa.clients import Note, PsaClient, TimeEntry, client_of
@@ -33,8 +33,6 @@ OUTCOMES: dict[type[PsaError], PsaAttempt.Outcome] = {
 # Tries that only look, after the last one that was allowed to send ended without a clear answer.
 LOOKS = 3
 LONGEST_TEXT = 30_000
-# After a try that got no answer: the others of that connection would each keep a worker until their time runs out.
-NO_ANSWER_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,8 @@ def _finish(claim: Claim, result: Result) -> str | None:
         _settle(push, result, finished)
         push.claimed_until = None
         push.save(update_fields=["state", "next_attempt_at", "settled_at", "claimed_until"])
-        _pause_connection(push, result, finished)
+        if pause := pause_of_place(result.retry_after, finished, no_answer=result.no_answer):
+            place_pause(PsaConnection.objects.filter(pk=push.connection_id), finished + pause)
         if push.next_attempt_at is None and push.kind != Kind.STATUS:
             # The session's status waited for its note and its time.
             waiting = PsaPush.objects.due(finished).filter(session=push.session_id, kind=Kind.STATUS)
@@ -211,11 +210,3 @@ def _wait(push: PsaPush, result: Result, finished: datetime) -> timedelta:
     if result.outcome == Outcome.UNKNOWN:
         wait = max(wait, SETTLING)
     return pause_kept(wait, result.retry_after, finished)
-
-
-def _pause_connection(push: PsaPush, result: Result, finished: datetime) -> None:
-    """What the system asked for holds for all that is sent there, for an hour at most; silence for a minute."""
-    asked = requested_pause(result.retry_after, finished)
-    pause = min(asked, LONGEST) if asked is not None else NO_ANSWER_PAUSE if result.no_answer else None
-    if pause is not None:
-        place_pause(PsaConnection.objects.filter(pk=push.connection_id), finished + pause)

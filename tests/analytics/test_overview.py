@@ -130,3 +130,16 @@ def test_links_on_the_page_are_its_own(cast: Cast, login: Any) -> None:
     response = login(cast.carol).get(OVERVIEW)
     on_page = {html.unescape(found) for found in re.findall(r'href="([^"]*)"', response.content.decode())}
     assert {card.url for card in response.context["page"].cards} <= on_page
+
+
+@pytest.mark.parametrize("key", ["flywheel", "handovers"])
+def test_a_block_that_comes_later_is_made_without_the_page(
+    cast: Cast, login: Any, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    def fail(scope: Scope) -> None:
+        raise AssertionError("the page's own figures were counted again")
+
+    monkeypatch.setattr("analytics.pages.overview.sessions.summary", fail)
+    browser = login(cast.carol)
+    assert f'id="{key}"' in browser.get(f"{OVERVIEW}?block={key}").content.decode()
+    assert browser.get(f"{OVERVIEW}?block=tiers").status_code == 404
