@@ -1,0 +1,50 @@
+"""The REST API and its schema."""
+
+from flowpilot.settings.environment import env
+
+# Of each API key, and of each log-in; 0 is without limit.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=1_200)
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "flowpilot.accounts.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["flowpilot.common.permissions.HasModelPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["flowpilot.common.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "flowpilot.common.ordering.Ordering",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["flowpilot.common.throttling.CallerThrottle"],
+    "DEFAULT_PAGINATION_CLASS": "flowpilot.common.pagination.Pagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "flowpilot.common.api.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "FlowPilot API",
+    "DESCRIPTION": "Sessions in, proposals and metrics out. Every answer holds the caller's own account only.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "flowpilot.openapi.add_pydantic_schemas",
+        "flowpilot.openapi.add_common_parameters",
+        "flowpilot.openapi.add_error_responses",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "SessionStatus": "sessions.models.AISession.Status",
+        "ProposalStatus": "proposals.models.FlowProposal.Status",
+        "FlowStatus": "flowpilot.flows.models.Flow.Status",
+        "GapState": "analytics.models.KnowledgeGap.State",
+        "GapKind": "analytics.models.KnowledgeGap.Kind",
+    },
+}

@@ -1,0 +1,60 @@
+"""FlowPilot's own: sessions, analysis, gaps, and calls to other systems."""
+
+from datetime import timedelta
+
+from flowpilot.settings.environment import env
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+
+# Hours after which a session that nobody touches is abandoned.
+SESSION_IDLE = timedelta(hours=env.int("SESSION_IDLE_HOURS", default=24))
+# Who matches problems with flows and reads answers: see `sessions.runner.guide`.
+SESSION_GUIDE = "proposals.guide.EvidenceGuide"
+
+# --- Analysis ---------------------------------------------------------------------------------------------------------
+
+ANALYSIS_BATCH_SIZE = env.int("ANALYSIS_BATCH_SIZE", default=2_000)
+ANALYSIS_LEASE = timedelta(seconds=env.int("ANALYSIS_LEASE_SECONDS", default=120))
+ANALYSIS_MAX_ATTEMPTS = env.int("ANALYSIS_MAX_ATTEMPTS", default=5)
+# The sessions that a proposal's rank counts, and the days from which a proposal that waits is due, and late.
+IMPACT_DAYS = env.int("IMPACT_DAYS", default=90)
+PROPOSAL_SLA_DAYS = tuple(env.list("PROPOSAL_SLA_DAYS", cast=int, default=[2, 7]))
+
+# Days without new evidence until a pending proposal is dismissed as expired; minutes that a claim lasts, and that a
+# decision can be undone.
+PROPOSAL_EXPIRES = timedelta(days=env.int("PROPOSAL_EXPIRE_DAYS", default=28))
+REVIEW_CLAIM = timedelta(minutes=env.int("REVIEW_CLAIM_MINUTES", default=30))
+REVIEW_UNDO = timedelta(minutes=env.int("REVIEW_UNDO_MINUTES", default=30))
+
+# --- Knowledge gaps ---------------------------------------------------------------------------------------------------
+
+# Days of sessions that gaps are measured in, and sessions from which a topic without a flow is a gap.
+GAPS_DAYS = env.int("GAPS_DAYS", default=180)
+GAPS_TOPIC_SESSIONS = env.int("GAPS_TOPIC_SESSIONS", default=10)
+GAPS_LEASE = timedelta(seconds=env.int("GAPS_LEASE_SECONDS", default=120))
+
+# --- Webhooks ---------------------------------------------------------------------------------------------------------
+
+# Seconds of one try, from the look-up of the name to the last byte.
+WEBHOOK_TIMEOUT = env.float("WEBHOOK_TIMEOUT_SECONDS", default=10.0)
+WEBHOOK_MAX_ATTEMPTS = env.int("WEBHOOK_MAX_ATTEMPTS", default=24)
+# Deliveries to one endpoint that are sent at once: a slow one leaves the other workers to the others.
+WEBHOOK_MAX_PARALLEL = env.int("WEBHOOK_MAX_PARALLEL", default=2)
+WEBHOOK_KEEP = timedelta(days=env.int("WEBHOOK_KEEP_DAYS", default=30))
+# How long the former secret signs beside a new one.
+WEBHOOK_ROTATION = timedelta(hours=env.int("WEBHOOK_ROTATION_HOURS", default=24))
+# Addresses inside private networks, for a company's own; and http, for development.
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
+WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
+
+# --- Ticketing systems ------------------------------------------------------------------------------------------------
+
+# Seconds of one errand, all its requests together; a lookup is shorter, because somebody waits for it.
+PSA_TIMEOUT = env.float("PSA_TIMEOUT_SECONDS", default=20.0)
+PSA_LOOKUP_TIMEOUT = env.float("PSA_LOOKUP_TIMEOUT_SECONDS", default=8.0)
+PSA_MAX_ATTEMPTS = env.int("PSA_MAX_ATTEMPTS", default=12)
+# Pushes of one connection that are sent at once: a slow system leaves the other workers to the others.
+PSA_MAX_PARALLEL = env.int("PSA_MAX_PARALLEL", default=2)
+PSA_KEEP_ATTEMPTS = timedelta(days=env.int("PSA_KEEP_ATTEMPTS_DAYS", default=180))
+# Addresses inside private networks, and http: for a ticketing system in one's own house.
+PSA_ALLOW_PRIVATE = env.bool("PSA_ALLOW_PRIVATE", default=False)
