@@ -6,8 +6,7 @@ URLs stand in `var/embedded.env`, so that a second terminal needs no set-up.
 
 from flowpilot.settings.api import *
 from flowpilot.settings.base import *
-from flowpilot.settings.environment import BASE_DIR as BASE_DIR
-from flowpilot.settings.environment import VAR_DIR as VAR_DIR
+from flowpilot.settings.environment import *
 from flowpilot.settings.jobs import *
 from flowpilot.settings.people import *
 from flowpilot.settings.product import *

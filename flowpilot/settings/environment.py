@@ -11,7 +11,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 
 env = environ.Env()
 # What this installation keeps on disk: embedded servers' data, generated keys, collected static files.
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR: Path = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 if (VAR_DIR / "embedded.env").exists():
     environ.Env.read_env(VAR_DIR / "embedded.env")
 
