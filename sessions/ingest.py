@@ -9,10 +9,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from flowpilot.accounts.models import Account, Membership, Team, User
+from flowpilot.accounts.policies import mask_of
 from flowpilot.common.errors import InvalidInput, NotAllowed
+from flowpilot.common.masking import Level, names_of
 from flowpilot.flows.models import Flow, FlowVersion
 from sessions.models import AISession, Client, SessionStep
-from sessions.records import RecordError, SessionRecord
+from sessions.records import RecordError, SessionRecord, record_masked
 
 Outcome = Literal["imported", "updated", "unchanged", "bad"]
 # First half of the key of the advisory lock; the second is the account.
@@ -49,15 +51,16 @@ def sessions_ingest(*, actor: User | None, account: Account, records: Sequence[S
     """Store a batch of records in one transaction; one result for each, in order.
 
     A record that was stored before with the same content changes nothing; with other content it replaces the session
-    and its steps. Ended sessions become due for analysis. Clients and teams that are new are made. `actor` None is
-    the platform itself. Raises NotAllowed where the actor may not add sessions here at all, InvalidInput where one
-    external_id comes twice in the batch.
+    and its steps. Ended sessions become due for analysis. Clients and teams that are new are made. Texts are masked
+    first, as the account's data policy says. `actor` None is the platform itself. Raises NotAllowed where the actor may
+    not add sessions here at all, InvalidInput where one external_id comes twice in the batch.
     """
     limit = _team_limit(actor, account)
     ids = [record.external_id for record in records]
     if len(set(ids)) != len(ids):
         twice = sorted({i for i in ids if ids.count(i) > 1})[:5]
         raise InvalidInput(f"the same external_id comes twice in one batch: {', '.join(twice)}")
+    records = _masked(account, records)
     with transaction.atomic():
         # One batch of an account at a time: two imports of the same file neither fail nor write anything twice.
         with connection.cursor() as cursor:
@@ -68,6 +71,14 @@ def sessions_ingest(*, actor: User | None, account: Account, records: Sequence[S
             for s in AISession.objects.filter(account=account, external_id__in=ids).select_related("team")
         }
         return _store(account, records, names, known, limit)
+
+
+def _masked(account: Account, records: Sequence[SessionRecord]) -> Sequence[SessionRecord]:
+    """The one place where records are masked, whichever door they come through: what is kept was never more."""
+    mask = mask_of(account)
+    if mask.level is Level.OFF:
+        return records
+    return [record_masked(record, mask.with_names(names_of(record.technician or "")).mask) for record in records]
 
 
 def _team_limit(actor: User | None, account: Account) -> set[str] | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, BinaryIO, Literal
@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails, to_json
 
 MAX_TEXT = 20_000
+MAX_TITLE = 300
+MAX_OPTION = 500
 MAX_STEPS = 2_000
 MAX_LINE_BYTES = 16 * 1024 * 1024
 MAX_EMAIL = 254
@@ -69,7 +71,7 @@ def _plausible(time: datetime) -> datetime:
 
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_printable)]
 Prompt = Annotated[Text, AfterValidator(_not_blank)]
-Title = Annotated[str, Field(max_length=300), AfterValidator(_printable)]
+Title = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_printable)]
 Name = Annotated[str, Field(max_length=200), AfterValidator(_printable), AfterValidator(_not_blank)]
 Domain = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
 Email = Annotated[
@@ -92,7 +94,7 @@ class StepRecord(_Strict):
 
     kind: Literal["question", "action", "script", "note", "help"]
     prompt: Prompt
-    options: list[Annotated[str, Field(max_length=500), AfterValidator(_printable)]] = Field([], max_length=50)
+    options: list[Annotated[str, Field(max_length=MAX_OPTION), AfterValidator(_printable)]] = Field([], max_length=50)
     selected_option: Text | None = None
     response: Text | None = None
     at: Time | None = None
@@ -166,6 +168,30 @@ class SessionRecord(_Strict):
     def digest(self) -> str:
         """SHA-256 of the content: two records with one digest are the same record."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def record_masked(record: SessionRecord, mask: Callable[[str], str]) -> SessionRecord:
+    """The record with its free texts masked, each cut where it gets longer than it may be; names and ids stay."""
+
+    def text(value: str | None, most: int = MAX_TEXT) -> str | None:
+        return mask(value)[:most] if value else value
+
+    steps = record.steps and [
+        step.model_copy(
+            update={
+                "prompt": text(step.prompt),
+                "options": [text(option, MAX_OPTION) for option in step.options],
+                "selected_option": text(step.selected_option),
+                "response": text(step.response),
+            }
+        )
+        for step in record.steps
+    ]
+    turns = record.transcript and [turn.model_copy(update={"text": text(turn.text)}) for turn in record.transcript]
+    told = {name: text(getattr(record, name)) for name in ("problem_summary", "resolution_summary")}
+    return record.model_copy(
+        update={"title": text(record.title, MAX_TITLE), **told, "steps": steps, "transcript": turns}
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from flowpilot.accounts.loginlocks import login_lock_lift
-from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
+from flowpilot.accounts.models import Account, ApiKey, DataPolicy, Membership, Team, User
+from flowpilot.accounts.policies import FIELDS, policy_change, policy_faults
 from flowpilot.accounts.roles import Role
 from flowpilot.accounts.services import (
     api_key_create,
@@ -24,7 +25,7 @@ from flowpilot.accounts.services import (
     membership_create,
     membership_remove,
 )
-from flowpilot.common.admin import AbsentIsNotFound, ScopedAdmin, TenantAdmin
+from flowpilot.common.admin import AbsentIsNotFound, ScopedAdmin, TenantAdmin, TenantForm
 from flowpilot.common.errors import ServiceError
 
 # Roles stand in code (`roles.py`); Django's groups would grant nothing.
@@ -38,6 +39,43 @@ class AccountAdmin(TenantAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["slug"] if obj else []
+
+
+class DataPolicyForm(TenantForm):
+    class Meta:
+        model = DataPolicy
+        fields = ["account", *FIELDS]
+        widgets = {"masking": forms.RadioSelect, "names": forms.Textarea(attrs={"rows": 4})}
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        for name, fault in policy_faults(self.instance).items():
+            if name not in self.errors and name in self.fields:
+                self.add_error(name, fault)
+
+
+@admin.register(DataPolicy)
+class DataPolicyAdmin(TenantAdmin):
+    """How an account's data is kept: for owners, written by the service."""
+
+    form = DataPolicyForm
+    list_display = ["account", "session_days", "text_days", "masking", "updated_at"]
+    list_select_related = ["account"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["account"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_form(self, request: Any, form: Any, change: bool) -> Any:
+        form.save_m2m = lambda: None
+        account = form.instance.account if change else form.cleaned_data["account"]
+        said = {name: form.cleaned_data[name] for name in FIELDS}
+        return policy_change(actor=request.user, account=account, **said)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The service has saved it."""
 
 
 @admin.register(Team)

@@ -8,12 +8,13 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from flowpilot.accounts.roles import Role, role_grants
 from flowpilot.common.errors import InvalidInput
+from flowpilot.common.masking import Level
 from flowpilot.common.tenancy import Grant, TenantModel, TenantQuerySet
 
 
@@ -45,6 +46,63 @@ class Account(models.Model):
     def account_id(self) -> int:
         """An account belongs to itself: audit events and permissions ask every row this."""
         return self.pk
+
+
+class Masking(models.TextChoices):
+    """What is masked in texts before they are kept: the levels of `flowpilot.common.masking`."""
+
+    OFF = Level.OFF.value, "Nothing"
+    SECRETS = Level.SECRETS.value, "Secrets"
+    PERSONAL = Level.PERSONAL.value, "Secrets and personal data"
+
+
+class DataPolicy(TenantModel):
+    """How long an account keeps sessions and their texts, and what it masks as they come in. None is for ever."""
+
+    LEAST_DAYS: ClassVar[int] = 7
+    MOST_DAYS: ClassVar[int] = 3650
+
+    account = models.OneToOneField(Account, on_delete=models.CASCADE, related_name="data_policy")
+    session_days = models.PositiveIntegerField(
+        "keep sessions (days)", null=True, blank=True, help_text="From their end. Empty: for ever."
+    )
+    text_days = models.PositiveIntegerField(
+        "keep texts (days)",
+        null=True,
+        blank=True,
+        help_text="What was written and attached: transcripts, answers, notes, files, scripts. Empty: as the session.",
+    )
+    keep_steps = models.BooleanField(
+        "keep the steps", default=True, help_text="On: of a step its kind, place and chosen answer stay without texts."
+    )
+    masking = models.CharField("mask", max_length=20, choices=Masking, default=Masking.OFF)
+    mask_addresses = models.BooleanField(
+        "mask IP addresses", default=False, help_text="And MAC addresses, where personal data is masked."
+    )
+    names = models.TextField(
+        blank=True, help_text="People to mask beside the members, one name a line.", max_length=20_000
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "data policy"
+        verbose_name_plural = "data policies"
+        constraints = [
+            models.CheckConstraint(condition=Q(masking__in=Masking.values), name="policy_masking"),
+            models.CheckConstraint(
+                condition=Q(session_days=None) | Q(session_days__range=(7, 3650)), name="policy_session_days"
+            ),
+            models.CheckConstraint(
+                condition=Q(text_days=None) | Q(text_days__range=(7, 3650)), name="policy_text_days"
+            ),
+            models.CheckConstraint(
+                condition=Q(session_days=None) | Q(text_days=None) | Q(text_days__lte=F("session_days")),
+                name="policy_texts_not_longer_than_sessions",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"data policy of {self.account}"
 
 
 class Team(TenantModel):

@@ -61,6 +61,7 @@ _REVIEW = frozenset(
 _OWN = frozenset(
     {
         "accounts.change_account",
+        *(f"accounts.{verb}_datapolicy" for verb in ("view", "add", "change")),
         *(f"accounts.{verb}_team" for verb in ("add", "change", "delete")),
         *(f"accounts.{verb}_membership" for verb in ("add", "change", "delete")),
         *(f"accounts.{verb}_apikey" for verb in ("view", "add", "change")),

@@ -78,7 +78,7 @@ def membership_change(*, actor: User, membership: Membership, role: str, team: T
     locked = _lock_membership(actor, membership, "change")
     before = {"role": locked.role, "team": str(locked.team or "")}
     if role != Role.OWNER:
-        _require_other_owner(locked)
+        require_other_owner(locked)
     locked.role, locked.team = role, team
     try:
         locked.clean_fields()
@@ -95,7 +95,7 @@ def membership_change(*, actor: User, membership: Membership, role: str, team: T
 def membership_remove(*, actor: User, membership: Membership) -> None:
     """End a membership; the log-in stays. Raises NotAllowed, Conflict (the account's last owner)."""
     locked = _lock_membership(actor, membership, "delete")
-    _require_other_owner(locked)
+    require_other_owner(locked)
     before = {"email": locked.user.email, "role": locked.role}
     audit_record(actor=actor, action="membership.removed", target=locked, before=before)
     locked.delete()
@@ -110,7 +110,8 @@ def _lock_membership(actor: User, membership: Membership, action: str) -> Member
     return locked
 
 
-def _require_other_owner(membership: Membership) -> None:
+def require_other_owner(membership: Membership) -> None:
+    """Raises Conflict for the account's last owner."""
     owners = Membership.objects.filter(account=membership.account, role=Role.OWNER, user__is_active=True, api_key=None)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise Conflict("this is the account's last owner; make somebody else an owner first")

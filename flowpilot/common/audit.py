@@ -1,4 +1,4 @@
-"""The one place that writes audit events, and the one door by which they go: with their account."""
+"""The one place that writes audit events, and the two doors in the wall around them: an account or a name is erased."""
 
 import contextlib
 from collections.abc import Iterator
@@ -47,12 +47,29 @@ def audit_erasable(account_id: int) -> Iterator[None]:
     A trigger refuses it otherwise (and every change, and TRUNCATE always). It asks a setting of the session that ends
     with the block or the transaction. Only what erases an account may use this: `flowpilot.accounts.services`.
     """
-    with transaction.atomic():
-        _erased(str(account_id))
+    with _allowed("flowpilot.erased_account", account_id):
         yield
-        _erased("")
 
 
-def _erased(account_id: str) -> None:
+@contextlib.contextmanager
+def audit_texts_erasable(account_id: int) -> Iterator[None]:
+    """Within the block, a transaction, texts of this account's events and published versions can be changed.
+
+    What happened, when, to which row stays; triggers refuse all else. Only what takes a name out of an account may use
+    this: `flowpilot.privacy`.
+    """
+    with _allowed("flowpilot.rewritten_account", account_id):
+        yield
+
+
+@contextlib.contextmanager
+def _allowed(setting: str, account_id: int) -> Iterator[None]:
+    with transaction.atomic():
+        _set(setting, str(account_id))
+        yield
+        _set(setting, "")
+
+
+def _set(setting: str, value: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('flowpilot.erased_account', %s, true)", [account_id])
+        cursor.execute("SELECT set_config(%s, %s, true)", [setting, value])

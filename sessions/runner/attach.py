@@ -6,12 +6,14 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 
 from flowpilot.accounts.models import User
+from flowpilot.accounts.policies import mask_of
 from flowpilot.common.errors import InvalidInput
 from sessions.models import Attachment
 from sessions.runner.lock import require_open, session_lock
 
 MOST_BYTES = 5 * 1024 * 1024
 MOST_FILES = 20
+LONGEST_NAME = 200
 # By what the bytes say, not by what the name does: (first bytes, from offset, type).
 _IMAGES = (
     (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
@@ -58,12 +60,15 @@ def attachment_add(*, actor: User, session_id: int, name: str, data: bytes) -> A
         )
     if session.attachments.count() >= MOST_FILES:
         raise InvalidInput(f"a session keeps at most {MOST_FILES} files")
+    mask = mask_of(session.account).mask
+    if kind == "text/plain":
+        data = mask(data.decode()).encode()
     attachment = Attachment(
         account_id=session.account_id,
         session=session,
         step=session.steps.order_by("-position").first(),
         key=uuid4().hex,
-        name=_plain(name),
+        name=mask(_plain(name))[:LONGEST_NAME],
         content_type=kind,
         size=len(data),
         added_by=actor,
@@ -76,4 +81,6 @@ def attachment_add(*, actor: User, session_id: int, name: str, data: bytes) -> A
 def _plain(name: str) -> str:
     """The last part of what a browser sends as a name, without what no file name holds."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(char for char in last if char.isprintable() and char not in '"<>:|?*').strip()[:200] or "file"
+    return (
+        "".join(char for char in last if char.isprintable() and char not in '"<>:|?*').strip()[:LONGEST_NAME] or "file"
+    )

@@ -13,7 +13,7 @@ from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from sessions.models import AISession, Handover, SessionStep
 from sessions.psa.selectors import system_name
 from sessions.psa.services import session_pushes_create
-from sessions.runner.lock import require_active, require_open, said, session_lock, touch
+from sessions.runner.lock import require_active, require_open, session_lock, told, touch
 
 Status, Kind = AISession.Status, SessionStep.Kind
 IDLE_AT_ONCE = 500
@@ -46,7 +46,7 @@ def session_resolve(*, actor: User, session_id: int, revision: int, summary: str
     """The problem is solved; `summary` says how. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
     session = session_lock(actor, session_id, revision)
     require_open(session)
-    return _end(session, actor, Status.RESOLVED, said(summary, "summary"))
+    return _end(session, actor, Status.RESOLVED, told(session.account, summary, "summary"))
 
 
 @transaction.atomic
@@ -54,7 +54,7 @@ def session_abandon(*, actor: User, session_id: int, revision: int, reason: str 
     """Nobody goes on with it. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
     session = session_lock(actor, session_id, revision)
     require_open(session)
-    return _end(session, actor, Status.ABANDONED, said(reason, "reason", required=False))
+    return _end(session, actor, Status.ABANDONED, told(session.account, reason, "reason", required=False))
 
 
 @transaction.atomic
@@ -73,7 +73,7 @@ def session_escalate(
     """
     session = session_lock(actor, session_id, revision)
     require_open(session)
-    reason = said(reason, "reason")
+    reason = told(session.account, reason, "reason")
     person, team = _receiver(session, to_user_id, to_team_id)
     _end(session, actor, Status.ESCALATED, reason)
     return Handover.objects.create(
@@ -130,7 +130,7 @@ def session_feedback(
     if rating is not None and not 1 <= rating <= 5:
         raise InvalidInput("the rating is from 1 to 5", details={"rating": "From 1 to 5."})
     session.rating, session.flow_was_right = rating, flow_was_right
-    session.feedback = said(text, "feedback", required=False)
+    session.feedback = told(session.account, text, "feedback", required=False)
     session.save(update_fields=["rating", "flow_was_right", "feedback", "updated_at"])
     return session
 

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from flowpilot.accounts.models import User
+from flowpilot.accounts.models import Account, User
+from flowpilot.accounts.policies import mask_of
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from sessions.models import AISession
 
@@ -21,7 +22,7 @@ def session_lock(actor: User, session_id: int, revision: int | None) -> AISessio
     """
     rows = AISession.objects.for_user(actor).select_for_update(of=("self",))
     session = (
-        rows.select_related("flow", "flow_version", "client", "team", "technician", "account")
+        rows.select_related("flow", "flow_version", "client", "team", "technician", "account__data_policy")
         .filter(pk=session_id)
         .first()
     )
@@ -60,14 +61,19 @@ def touch(session: AISession, *fields: str, now: datetime | None = None) -> None
     session.save(update_fields=[*fields, "revision", "touched_at", "updated_at"])
 
 
+def told(account: Account, text: str, what: str, *, required: bool = True) -> str:
+    """What somebody says of a problem, as it is kept: masked as the account's data policy says. Raises as `said`."""
+    return mask_of(account).mask(said(text, what, required=required))
+
+
 def said(text: str, what: str, *, required: bool = True) -> str:
     """The text without the spaces around it. Raises InvalidInput where it is empty, too long, or holds a NUL."""
     text = text.strip()
     if required and not text:
         raise InvalidInput(f"{what}: say something", details={what: "This field may not be blank."})
     if len(text) > MOST_TEXT:
-        told = f"at most {MOST_TEXT:,} characters, got {len(text):,}"
-        raise InvalidInput(f"{what}: {told}", details={what: told})
+        limit = f"at most {MOST_TEXT:,} characters, got {len(text):,}"
+        raise InvalidInput(f"{what}: {limit}", details={what: limit})
     if "\x00" in text:
         raise InvalidInput(f"{what}: it holds a NUL character", details={what: "NUL characters are not allowed."})
     return text

@@ -10,7 +10,7 @@ from flowpilot.accounts.models import Account, Membership, Team, User
 from flowpilot.common.errors import InvalidInput, NotAllowed, NotFound
 from flowpilot.flows.models import Flow, FlowVersion
 from sessions.models import AISession, Client
-from sessions.runner.lock import require_active, said, session_lock, touch
+from sessions.runner.lock import require_active, said, session_lock, told, touch
 
 ADD = "ai_sessions.add_aisession"
 LONGEST_TITLE = 300
@@ -37,14 +37,14 @@ def session_start(
     Raises NotAllowed where the actor may not add sessions to the account, InvalidInput (no problem told, a text too
     long), NotFound for a flow that is not published or not the actor's.
     """
-    problem = said(start.problem, "problem")
+    problem = told(account, start.problem, "problem")
     team = _team_of(actor, account)
     version = _published(actor, account, flow_id) if flow_id is not None else None
     now = timezone.now()
     session = AISession(
         account=account,
         external_id=uuid4().hex,
-        title=(said(start.title, "title", required=False) or _first_line(problem))[:LONGEST_TITLE],
+        title=(told(account, start.title, "title", required=False) or _first_line(problem))[:LONGEST_TITLE],
         problem_summary=problem,
         problem_domain=_short(start.domain, "domain", 100) or (version.flow.problem_domain if version else ""),
         client=_client(account, start.client),

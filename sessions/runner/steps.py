@@ -8,7 +8,7 @@ from django.utils import timezone
 from flowpilot.accounts.models import User
 from flowpilot.common.errors import Conflict, InvalidInput
 from sessions.models import AISession, Handover, SessionStep
-from sessions.runner.lock import require_active, said, session_lock, touch
+from sessions.runner.lock import require_active, session_lock, told, touch
 
 Kind = SessionStep.Kind
 FREE_KINDS = (Kind.QUESTION, Kind.ACTION, Kind.HELP)
@@ -35,7 +35,8 @@ def step_answer(
     option = next((option for option in node.get("options", ()) if option["id"] == option_id), None)
     if option is None:
         raise InvalidInput("choose one of the answers that are shown", details={"option": f"unknown: {option_id[:40]}"})
-    _append(session, node, selected_option=option["label"], response=said(response, "answer", required=False) or None)
+    words = told(session.account, response, "answer", required=False) or None
+    _append(session, node, selected_option=option["label"], response=words)
     session.node_id = option["next"]
     return _went_on(session)
 
@@ -47,7 +48,7 @@ def step_none_of_these(*, actor: User, session_id: int, revision: int, node_id: 
     That is what new branches are made of. Raises as step_answer does.
     """
     session, node = _at_node(actor, session_id, revision, node_id)
-    _append(session, node, response=said(response, "answer"))
+    _append(session, node, response=told(session.account, response, "answer"))
     session.node_id = ""
     return _went_on(session)
 
@@ -64,7 +65,8 @@ def step_free(
     require_active(session)
     if kind not in FREE_KINDS:
         raise InvalidInput("a step is a question, an action or help", details={"kind": f"unknown: {kind[:40]}"})
-    _add(session, kind=kind, prompt=said(prompt, "step"), response=said(response, "outcome", required=False) or None)
+    outcome = told(session.account, response, "outcome", required=False) or None
+    _add(session, kind=kind, prompt=told(session.account, prompt, "step"), response=outcome)
     return _went_on(session)
 
 
@@ -73,7 +75,7 @@ def note_add(*, actor: User, session_id: int, revision: int, text: str) -> AISes
     """A note beside the steps; the session stays where it is. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
     session = session_lock(actor, session_id, revision)
     require_active(session)
-    _add(session, kind=Kind.NOTE, prompt=said(text, "note"))
+    _add(session, kind=Kind.NOTE, prompt=told(session.account, text, "note"))
     touch(session)
     return session
 

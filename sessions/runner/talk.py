@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from flowpilot.accounts.models import User
+from flowpilot.accounts.policies import mask_of
 from flowpilot.common.errors import InvalidInput
 from sessions.models import AISession
 from sessions.runner.guide import StepDraft
@@ -26,6 +27,7 @@ def talk_apply(*, actor: User, session_id: int, revision: int, steps: Sequence[S
         raise InvalidInput("keep at least one step of the talk")
     if len(steps) > MOST_STEPS:
         raise InvalidInput(f"at most {MOST_STEPS} steps, got {len(steps)}")
+    mask = mask_of(session.account).mask
     drafts = []
     for number, step in enumerate(steps, start=1):
         if step.kind not in FREE_KINDS:
@@ -33,8 +35,8 @@ def talk_apply(*, actor: User, session_id: int, revision: int, steps: Sequence[S
         drafts.append(
             {
                 "kind": step.kind,
-                "prompt": said(step.prompt, f"step {number}"),
-                "response": said(step.response, f"answer {number}", required=False) or None,
+                "prompt": mask(said(step.prompt, f"step {number}")),
+                "response": mask(said(step.response, f"answer {number}", required=False)) or None,
             }
         )
     steps_append(session, drafts)

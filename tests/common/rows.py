@@ -21,7 +21,7 @@ from analytics.models import (
     TeamSessionMonth,
 )
 from analytics.rollups.spans import definition as definition_of_counts
-from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
+from flowpilot.accounts.models import Account, ApiKey, DataPolicy, Membership, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_erasable, audit_record
 from flowpilot.common.models import AuditEvent
@@ -85,6 +85,7 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     )
     ProposalEvidence.objects.create(account=account, proposal=proposal, session=session)
     key = _make_key(account, word, member)
+    policy = DataPolicy.objects.create(account=account, names=word)
     analysis = SessionAnalysis.objects.create(
         account=account, session=session, state="failed", topic=proposal.topic, analyzed_at=timezone.now()
     )
@@ -108,7 +109,8 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
     delivery = make_delivery(make_endpoint(account, description=word), payload={"data": word})
     rows: list[Any] = [
-        account, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis, run,
+        account, policy, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis,
+        run,
         push, push.connection, script, script.template_version.template, gap,
         delivery, delivery.endpoint,
     ]  # fmt: skip

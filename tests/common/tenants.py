@@ -34,6 +34,7 @@ ADMIN = {
     "accounts_membership": Pages(REVIEWERS, OWNERS, OWNERS, OWNERS),
     "accounts_user": Pages(REVIEWERS, ROOT, ROOT, ROOT),
     "accounts_apikey": Pages(OWNERS, OWNERS, OWNERS, NOBODY),
+    "accounts_datapolicy": Pages(OWNERS, OWNERS, OWNERS, NOBODY),
     "common_auditevent": Pages(REVIEWERS, NOBODY, NOBODY, NOBODY),
     "flows_flow": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
     "ai_sessions_aisession": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
