@@ -23,8 +23,9 @@ def proposal_claim(*, actor: User, proposal_id: int) -> FlowProposal:
     require_pending(proposal)
     holder = proposal.claimant
     if holder is not None and holder != actor:
+        until = timezone.localtime(proposal.claimed_until)
         raise Conflict(
-            f"{holder} has claimed it until {proposal.claimed_until:%H:%M} UTC; you may decide it all the same",
+            f"{holder} has claimed it until {until:%H:%M %Z}; you may decide it all the same",
             details={"claimed_by": str(holder), "claimed_until": str(proposal.claimed_until)},
         )
     proposal.claimed_by, proposal.claimed_until = actor, timezone.now() + settings.REVIEW_CLAIM

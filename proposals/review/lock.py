@@ -1,5 +1,7 @@
 """What every decision begins with: the proposal's row locked, the actor allowed, the revision the one that was read."""
 
+from django.utils import timezone
+
 from flowpilot.accounts.models import User
 from flowpilot.common.errors import Conflict, NotAllowed, NotFound, Stale
 from flowpilot.common.models import AuditEvent
@@ -37,10 +39,10 @@ def require_pending(proposal: FlowProposal) -> None:
     if proposal.status == Status.AUTO_REINFORCED:
         raise NotAllowed("an auto-reinforced record needs no review")
     if not proposal.is_pending:
-        who, when = proposal.reviewed_by or "FlowPilot", proposal.reviewed_at
+        who, when = proposal.reviewed_by or "FlowPilot", timezone.localtime(proposal.reviewed_at)
         raise Conflict(
-            f"{who} has decided this already: {proposal.get_status_display().lower()} on {when:%d %b %Y %H:%M} UTC",
-            details={"status": proposal.status, "reviewed_by": str(who), "reviewed_at": str(when)},
+            f"{who} has decided this already: {proposal.get_status_display().lower()} on {when:%d %b %Y %H:%M %Z}",
+            details={"status": proposal.status, "reviewed_by": str(who), "reviewed_at": str(proposal.reviewed_at)},
         )
 
 

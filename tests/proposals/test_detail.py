@@ -114,7 +114,11 @@ class TestDeciding:
     def test_a_decided_one_tells_who_decided(self, cast: Cast, login: Any) -> None:
         proposal = make_proposal(cast.account)
         proposal_dismiss(actor=cast.olivia, proposal_id=proposal.pk, revision=1)
-        assert "Olivia has decided this already" in told(decide(login(cast.alice), proposal, decision="approve"))
+        cast.account.time_zone = "Asia/Tokyo"
+        cast.account.save()
+        message = told(decide(login(cast.alice), proposal, decision="approve"))
+        assert "Olivia has decided this already: dismissed on " in message
+        assert message.endswith(" JST."), "the time is told in the reader's own time zone"
 
     def test_no_approve_button_for_a_change(self, cast: Cast, login: Any) -> None:
         page = text_of(login(cast.alice).get(url(make_change(cast.account))))
