@@ -10,9 +10,11 @@ from analytics.gaps.api import KnowledgeGapViewSet
 from flowpilot.flows.api import DefinitionSchemaView, FlowViewSet
 from proposals.api import FlowProposalViewSet
 from sessions.api import SessionViewSet
+from sessions.ingest.api import IngestJobViewSet
 
 router = SimpleRouter()
 router.register("sessions", SessionViewSet, basename="session")
+router.register("ingest-jobs", IngestJobViewSet, basename="ingest-job")
 router.register("proposals", FlowProposalViewSet, basename="proposal")
 router.register("flows", FlowViewSet, basename="flow")
 router.register("gaps", KnowledgeGapViewSet, basename="gap")

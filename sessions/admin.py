@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from flowpilot.common.admin import NONE, ReadOnlyAdmin
 from sessions.conversation import conversation_for
+from sessions.ingest.admin import IngestJobAdmin
 from sessions.models import AISession, Client, Tier, tier_q
 from sessions.psa.admin import PsaConnectionAdmin, PsaPushAdmin
 from sessions.psa.selectors import system_name
@@ -19,6 +20,7 @@ __all__ = [
     "AISessionAdmin",
     "ClientAdmin",
     "GeneratedScriptAdmin",
+    "IngestJobAdmin",
     "PsaConnectionAdmin",
     "PsaPushAdmin",
     "ScriptTemplateAdmin",

@@ -1,10 +1,10 @@
 """Sessions over the API: read them, and send them in one by one or in bulk."""
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
-from pydantic import ValidationError
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,11 +13,12 @@ from flowpilot.accounts.selectors import account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
 from sessions.filters import SessionFilter
-from sessions.ingest import IngestResult, sessions_ingest
+from sessions.ingest.lines import lines_ingest, told
 from sessions.models import AISession, SessionStep, Tier
-from sessions.records import RecordError, SessionRecord, record_errors, record_from_object
+from sessions.records import Line, RecordError, line_of_object
 
 MAX_BULK = 1_000
+TWICE = RecordError("external_id", "comes twice in this list; the first one was taken")
 ACCOUNT = OpenApiParameter("account", OpenApiTypes.STR, description="The account's slug, for callers with several.")
 
 
@@ -56,7 +57,13 @@ RESULT = inline_serializer(
         "external_id": serializers.CharField(),
         "outcome": serializers.ChoiceField(choices=["imported", "updated", "unchanged", "bad"]),
         "errors": inline_serializer(
-            "RecordError", {"field": serializers.CharField(), "reason": serializers.CharField()}, many=True
+            "RecordError",
+            {
+                "field": serializers.CharField(allow_blank=True),
+                "pointer": serializers.CharField(allow_blank=True, help_text="The same as RFC 6901 has it."),
+                "reason": serializers.CharField(),
+            },
+            many=True,
         ),
     },
     many=True,
@@ -93,43 +100,26 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
         objects = request.data if isinstance(request.data, list) else [request.data]
         if len(objects) > MAX_BULK:
             raise InvalidInput(f"a list holds at most {MAX_BULK} records, this one has {len(objects)}")
-        results = _ingest(request.user, account, objects)
-        bad = [result for result in results if result.outcome == "bad"]
-        if bad and not isinstance(request.data, list):
-            raise InvalidInput("The session record is not valid.", details=_errors(bad[0]))
+        lines = _lines(objects)
+        user: Any = request.user
+        results = lines_ingest(actor=user, account=account, lines=lines)
+        body = {"results": [told(result) for result in results]}
+        if not isinstance(request.data, list) and results[0].outcome == "bad":
+            errors = [asdict(error) for error in results[0].errors]
+            raise InvalidInput("The session record is not valid.", details=errors)
         new = any(result.outcome == "imported" for result in results)
-        body = {"results": [{**_result(result), "errors": _errors(result)} for result in results]}
         return Response(body, status=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
 
 
-def _ingest(user: Any, account: Any, objects: list[Any]) -> list[IngestResult]:
-    """Good records go to the service together; every result stands where its record stood."""
-    results: list[IngestResult | None] = [None] * len(objects)
-    good: dict[str, tuple[int, SessionRecord]] = {}
-    for index, obj in enumerate(objects):
-        try:
-            record = record_from_object(obj)
-        except ValidationError as error:
-            results[index] = IngestResult(_external_id(obj), "bad", tuple(record_errors(error)))
-            continue
-        if record.external_id in good:
-            twice = RecordError("external_id", "comes twice in this list; the first one was taken")
-            results[index] = IngestResult(record.external_id, "bad", (twice,))
-            continue
-        good[record.external_id] = (index, record)
-    stored = sessions_ingest(actor=user, account=account, records=[record for _, record in good.values()])
-    for (index, _), result in zip(good.values(), stored, strict=True):
-        results[index] = result
-    return [result for result in results if result is not None]
-
-
-def _external_id(obj: Any) -> str:
-    return str(obj.get("external_id", ""))[:200] if isinstance(obj, dict) else ""
-
-
-def _result(result: IngestResult) -> dict[str, str]:
-    return {"external_id": result.external_id, "outcome": result.outcome}
-
-
-def _errors(result: IngestResult) -> list[dict[str, str]]:
-    return [{"field": error.field, "reason": error.reason} for error in result.errors]
+def _lines(objects: list[Any]) -> list[Line]:
+    """The records of a list; one whose id came before in it is bad."""
+    found: list[Line] = []
+    ids: set[str] = set()
+    for number, obj in enumerate(objects):
+        line = line_of_object(number, obj)
+        if line.record is not None and line.external_id in ids:
+            line = replace(line, record=None, errors=(TWICE,))
+        elif line.record is not None:
+            ids.add(line.external_id)
+        found.append(line)
+    return found

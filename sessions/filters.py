@@ -3,7 +3,7 @@
 import django_filters
 from django.db.models import QuerySet
 
-from sessions.models import AISession, Tier, tier_q
+from sessions.models import AISession, IngestJob, Tier, tier_q
 
 
 class SessionFilter(django_filters.FilterSet):
@@ -21,3 +21,9 @@ class SessionFilter(django_filters.FilterSet):
 
     def filter_tier(self, queryset: QuerySet[AISession], name: str, value: str) -> QuerySet[AISession]:
         return queryset.filter(tier_q(value))
+
+
+class IngestJobFilter(django_filters.FilterSet):
+    class Meta:
+        model = IngestJob
+        fields = ["state"]

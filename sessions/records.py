@@ -20,7 +20,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import ErrorDetails, to_json
+from pydantic_core import ErrorDetails, from_json, to_json
 
 MAX_TEXT = 20_000
 MAX_TITLE = 300
@@ -253,28 +253,40 @@ def _json_reason(message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a JSON Lines file: its record, or why it has none. `end` counts the bytes read up to here."""
+    """A line of a JSON Lines file: its record, or why it has none.
+
+    `end` counts the bytes read up to here; `external_id` is the record's, or what a bad line says it is.
+    """
 
     number: int
     end: int
+    external_id: str
     record: SessionRecord | None
     errors: tuple[RecordError, ...] = ()
 
 
-def read_lines(stream: BinaryIO) -> Iterator[Line]:
+def read_lines(stream: BinaryIO, first: int = 1) -> Iterator[Line]:
     """Read JSON Lines one at a time: memory is bounded by one line, and a bad line never hides the next.
 
-    Blank lines are passed over; a line longer than MAX_LINE_BYTES is an error of that line.
+    Blank lines are passed over; a line longer than MAX_LINE_BYTES is an error of that line. `first` is the number of
+    the first one.
     """
-    number = end = 0
+    for number, (end, raw) in enumerate(cut_lines(stream), first):
+        if len(raw) > MAX_LINE_BYTES:
+            yield Line(number, end, "", None, (RecordError("", f"is longer than {MAX_LINE_BYTES // 2**20} MiB"),))
+        elif text := raw.removeprefix(b"\xef\xbb\xbf").strip():
+            yield _parse(number, end, text)
+
+
+def cut_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Every line as it stands, and the bytes read up to its end; of one that is longer than MAX_LINE_BYTES just one
+    byte more than that."""
+    end = 0
     while raw := stream.readline(MAX_LINE_BYTES + 1):
-        number += 1
         end += len(raw)
         if len(raw) > MAX_LINE_BYTES:
             end += _skip_line(stream, raw)
-            yield Line(number, end, None, (RecordError("", f"is longer than {MAX_LINE_BYTES // 2**20} MiB"),))
-        elif text := raw.removeprefix(b"\xef\xbb\xbf").strip():
-            yield _parse(number, end, text)
+        yield end, raw
 
 
 def _skip_line(stream: BinaryIO, raw: bytes) -> int:
@@ -287,9 +299,11 @@ def _skip_line(stream: BinaryIO, raw: bytes) -> int:
 
 def _parse(number: int, end: int, text: bytes) -> Line:
     try:
-        return Line(number, end, SessionRecord.model_validate_json(text))
+        record = SessionRecord.model_validate_json(text)
     except ValidationError as error:
-        return Line(number, end, None, _encoding_errors(text) or tuple(record_errors(error)))
+        errors = _encoding_errors(text) or tuple(record_errors(error))
+        return Line(number, end, _external_id(_loaded(text)), None, errors)
+    return Line(number, end, record.external_id, record)
 
 
 def _encoding_errors(text: bytes) -> tuple[RecordError, ...]:
@@ -298,6 +312,27 @@ def _encoding_errors(text: bytes) -> tuple[RecordError, ...]:
     except UnicodeDecodeError as error:
         return (RecordError("", f"is not UTF-8 text: byte 0x{text[error.start]:02X} at column {error.start + 1}"),)
     return ()
+
+
+def _loaded(text: bytes) -> Any:
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
+
+
+def _external_id(obj: Any) -> str:
+    found = obj.get("external_id") if isinstance(obj, dict) else None
+    return found[:200] if isinstance(found, str) else ""
+
+
+def line_of_object(number: int, obj: Any) -> Line:
+    """A record that is parsed JSON already, as a line."""
+    try:
+        record = record_from_object(obj)
+    except ValidationError as error:
+        return Line(number, 0, _external_id(obj), None, tuple(record_errors(error)))
+    return Line(number, 0, record.external_id, record)
 
 
 def record_from_object(obj: Any) -> SessionRecord:

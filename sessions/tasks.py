@@ -6,10 +6,18 @@ Tasks re-read the state, and are safe to run twice.
 from celery import shared_task
 from django.utils import timezone
 
+from sessions.ingest.tasks import clean_ingest_jobs, ingest_account, ingest_waiting
 from sessions.psa.tasks import deliver_due_pushes, deliver_push
 from sessions.runner.ending import sessions_abandon_idle
 
-__all__ = ["abandon_idle_sessions", "deliver_due_pushes", "deliver_push"]
+__all__ = [
+    "abandon_idle_sessions",
+    "clean_ingest_jobs",
+    "deliver_due_pushes",
+    "deliver_push",
+    "ingest_account",
+    "ingest_waiting",
+]
 
 
 @shared_task

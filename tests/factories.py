@@ -14,7 +14,7 @@ from flowpilot.flows.services import flow_create
 from flowpilot.webhooks.events import payload_of
 from flowpilot.webhooks.models import EventType, WebhookDelivery, WebhookEndpoint, new_event_id
 from proposals.models import FlowProposal, ProposalEvidence, Topic
-from sessions.ingest import sessions_ingest
+from sessions.ingest.store import sessions_ingest
 from sessions.models import AISession, PsaConnection, PsaPush, ScriptTemplateVersion, SessionStep
 from sessions.psa.clients import CREDENTIALS
 from sessions.records import record_from_object

@@ -30,7 +30,15 @@ _WORK = frozenset(
     }
 )
 # Who works sessions looks tickets up; who may do so sees nothing of the connection but its name.
-_INGEST = frozenset({"ai_sessions.add_aisession", "ai_sessions.change_aisession", "ai_sessions.use_psaconnection"})
+_INGEST = frozenset(
+    {
+        "ai_sessions.add_aisession",
+        "ai_sessions.change_aisession",
+        "ai_sessions.add_ingestjob",
+        "ai_sessions.view_ingestjob",
+        "ai_sessions.use_psaconnection",
+    }
+)
 # Generating a script is a person's work: no service does it.
 _SCRIPTS = frozenset({"ai_sessions.add_generatedscript", "ai_sessions.change_generatedscript"})
 _READ = _WORK | {

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,7 +16,7 @@ from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.viewsets import GenericViewSet
 
 from flowpilot.common.errors import InvalidInput, ServiceError, Stale
-from flowpilot.common.idempotency import HEADER, Replay, claim, keep, key_of
+from flowpilot.common.idempotency import HEADER, Replay, claim, digest_of, keep, key_of
 from flowpilot.common.models import IdempotentRequest
 from flowpilot.common.problems import MEDIA_TYPE, problem
 
@@ -45,18 +46,28 @@ class ProblemSerializer(serializers.Serializer):
 class ApiMixin(APIView):
     """What every endpoint shares: writes that may be sent twice (`Idempotency-Key`), and the headers of the limits."""
 
+    # The view reads its body as a stream, and claims the key itself when it has all of it.
+    reads_stream: ClassVar[bool] = False
     _claimed: IdempotentRequest | None = None
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        if request.method in SAFE_METHODS or HEADER not in request.headers:
+        if request.method in SAFE_METHODS or self.reads_stream or HEADER not in request.headers:
             return super().dispatch(request, *args, **kwargs)
         with transaction.atomic():
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method not in SAFE_METHODS and (key := key_of(request)) is not None:
-            self._claimed = claim(request, key)
+        if request.method in SAFE_METHODS or self.reads_stream:
+            return
+        if (key := key_of(request)) is not None:
+            self._claimed = claim(request, key, digest_of(request))
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A refusal is JSON and says so, also where something else was asked for."""
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        return super().handle_exception(exc)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         for name, value in getattr(request, "rate_limits", {}).items():
@@ -114,12 +125,14 @@ class TenantViewSet(ApiMixin, GenericViewSet):
         if revision is not None and response.status_code == 200:
             state = getattr(self._shown, "status", None) or getattr(self._shown, "state", "")
             response["ETag"] = f'"{revision}-{state}"'
-            if request.method == "GET" and request.headers.get("If-None-Match") == response["ETag"]:
+            # What was compressed came with a weak one.
+            known = request.headers.get("If-None-Match", "").removeprefix("W/")
+            if request.method == "GET" and known == response["ETag"]:
                 response.status_code, response.data = 304, None
         return super().finalize_response(request, response, *args, **kwargs)
 
 
-_ETAG = re.compile(r'"(?P<revision>[0-9]{1,9})-[a-z_]*"')
+_ETAG = re.compile(r'(?:W/)?"(?P<revision>[0-9]{1,9})-[a-z_]*"')
 
 
 def _narrow(serializer: Any, wanted: list[str]) -> None:

@@ -58,15 +58,24 @@ def key_of(request: Any) -> str | None:
     return key
 
 
-def claim(request: Request, key: str) -> IdempotentRequest:
+def hash_begun(request: Request) -> Any:
+    """A hash of what the request asks for; its body is still to come."""
+    return hashlib.sha256("\n".join((request.method or "", request.get_full_path(), "")).encode())
+
+
+def digest_of(request: Request) -> str:
+    """Of the whole request. Raises TooLarge."""
+    require_size(request)
+    whole = hash_begun(request)
+    whole.update(request._request.body)
+    return str(whole.hexdigest())
+
+
+def claim(request: Request, key: str, digest: str) -> IdempotentRequest:
     """The row of a request that comes for the first time; within the transaction of its write.
 
     Raises Replay where it was answered before, KeyReused where the key belongs to another request.
     """
-    require_size(request)
-    digest = hashlib.sha256(
-        "\n".join((request.method or "", request.get_full_path(), "")).encode() + request._request.body
-    ).hexdigest()
     user_id: Any = request.user.pk
     try:
         with transaction.atomic():

@@ -99,12 +99,6 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return FlowListSerializer if self.action == "list" else FlowSerializer
 
-    def handle_exception(self, exc: Exception) -> Response:
-        """A refusal is JSON and says so, also where a chart was asked for."""
-        self.request.accepted_renderer = JSONRenderer()
-        self.request.accepted_media_type = JSONRenderer.media_type
-        return super().handle_exception(exc)
-
     @extend_schema(responses=FlowVersionSerializer(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)
     def versions(self, request: Request, pk: str) -> Response:

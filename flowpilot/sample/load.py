@@ -20,7 +20,7 @@ from flowpilot.sample.published import published_flows
 from flowpilot.sample.pushes import pushes_make
 from flowpilot.sample.reopened import with_reopened
 from flowpilot.sample.worked import worked_make
-from sessions.ingest import sessions_ingest
+from sessions.ingest.store import sessions_ingest
 from sessions.records import record_from_object
 
 TIME_ZONE = "Europe/Berlin"

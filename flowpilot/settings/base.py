@@ -35,6 +35,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "flowpilot.common.requestid.RequestId",
     "flowpilot.common.requestmetrics.Measure",
+    "flowpilot.common.compression.CompressApi",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -41,6 +41,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=30),
         "options": {"expires": 30},
     },
+    "ingest-waiting": {
+        "task": "sessions.ingest.tasks.ingest_waiting",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
+    "clean-ingest-jobs": {"task": "sessions.ingest.tasks.clean_ingest_jobs", "schedule": timedelta(days=1)},
     "forget-old-requests": {"task": "flowpilot.common.tasks.forget_old_requests", "schedule": timedelta(hours=1)},
     "clean-attempts": {"task": "sessions.psa.tasks.clean_attempts", "schedule": timedelta(days=1)},
     "deliver-due-events": {

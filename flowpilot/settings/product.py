@@ -10,6 +10,13 @@ from flowpilot.settings.environment import env
 SESSION_IDLE = timedelta(hours=env.int("SESSION_IDLE_HOURS", default=24))
 # Who matches problems with flows and reads answers: see `sessions.runner.guide`.
 SESSION_GUIDE = "proposals.guide.EvidenceGuide"
+# Bodies of many sessions: lines and MiB (uncompressed) of one, jobs of an account that may wait at once, and how long
+# the results are kept.
+INGEST_MAX_LINES = env.int("INGEST_MAX_LINES", default=100_000)
+INGEST_MAX_MB = env.int("INGEST_MAX_MB", default=512)
+INGEST_MAX_WAITING = env.int("INGEST_MAX_WAITING", default=20)
+INGEST_KEEP = timedelta(days=env.int("INGEST_KEEP_DAYS", default=7))
+INGEST_LEASE = timedelta(seconds=env.int("INGEST_LEASE_SECONDS", default=60))
 
 # --- Analysis ---------------------------------------------------------------------------------------------------------
 

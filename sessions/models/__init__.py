@@ -1,5 +1,6 @@
 """The tables of this room, one module a subject."""
 
+from sessions.ingest.models import IngestJob, IngestPiece
 from sessions.models.session import (
     AISession,
     AISessionQuerySet,
@@ -20,6 +21,8 @@ __all__ = [
     "Client",
     "GeneratedScript",
     "Handover",
+    "IngestJob",
+    "IngestPiece",
     "PsaAttempt",
     "PsaConnection",
     "PsaPush",

@@ -4,6 +4,7 @@ import pytest
 
 from flowpilot.accounts.models import Account, Team, User
 from flowpilot.accounts.roles import Role
+from sessions.models import IngestJob
 from tests.common.rows import limited_member, make_rows
 from tests.common.tenants import EVERYONE, FOREIGN, HOME, World
 from tests.conftest import Cast
@@ -20,5 +21,7 @@ def world(cast: Cast) -> World:
     home = make_rows(cast.account, HOME, cast.olivia, cast.team)
     cast.team.refresh_from_db()
     tess = limited_member(cast.account, Role.TEAM_ADMIN, cast.team, "tess@northwind.test")
+    # Who is there for one team sees only what they sent themselves.
+    IngestJob.objects.filter(account=cast.account).update(created_by=tess)
     people = {name: getattr(cast, name) for name in EVERYONE - {"tess"}} | {"tess": tess}
     return World(cast, people, home, make_rows(cast.other_account, FOREIGN, cast.mallory, foreign_team))

@@ -1,5 +1,7 @@
 """Rows of two accounts, and of two teams of one, each with a word of its own in every text."""
 
+import json
+import zlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -35,7 +37,7 @@ from proposals.models import (
     ReviewDraft,
     SessionAnalysis,
 )
-from sessions.models import AISession, Attachment, GeneratedScript, Handover, PsaAttempt
+from sessions.models import AISession, Attachment, GeneratedScript, Handover, IngestJob, IngestPiece, PsaAttempt
 from tests.factories import (
     definition,
     make_delivery,
@@ -107,11 +109,11 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     make_kept(account, word, team)
     push = make_push(session, payload={"text": word})
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
+    job = make_job(account, word, member)
     delivery = make_delivery(make_endpoint(account, description=word), payload={"data": word})
     rows: list[Any] = [
         account, policy, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis,
-        run,
-        push, push.connection, script, script.template_version.template, gap,
+        run, push, push.connection, script, script.template_version.template, gap, job,
         delivery, delivery.endpoint,
     ]  # fmt: skip
     found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
@@ -139,6 +141,19 @@ def make_kept(account: Account, word: str, team: Team) -> None:
     TeamSessionMonth.objects.create(**kept, day=month, ended=1)
     TeamDurationDay.objects.create(**kept, day=day, minutes=5, sessions=1)
     TeamDurationMonth.objects.create(**kept, day=month, minutes=5, sessions=1)
+
+
+def make_job(account: Account, word: str, member: User) -> IngestJob:
+    """A job that is done, whose one line's result has the word."""
+    job = IngestJob.objects.create(
+        account=account, created_by=member, state="done", size=2, lines=1, lines_done=1, bad=1, error=word,
+        finished_at=timezone.now(),
+    )  # fmt: skip
+    result = json.dumps({"line": 1, "external_id": word, "outcome": "bad", "errors": []}).encode() + b"\n"
+    IngestPiece.objects.create(
+        account=account, job=job, number=0, first_line=1, line_count=1, results=zlib.compress(result)
+    )
+    return job
 
 
 def make_script(account: Account, word: str, team: Team, session: AISession) -> GeneratedScript:

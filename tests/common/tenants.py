@@ -12,6 +12,8 @@ ABSENT = 987_654_321
 
 EVERYONE = {"olivia", "alice", "bob", "carol", "sam", "tess", "root"}
 READERS = EVERYONE - {"bob"}
+# Who may work sessions, and send them.
+WORKERS = EVERYONE - {"carol"}
 REVIEWERS = {"olivia", "alice", "tess", "root"}
 OWNERS = {"olivia", "root"}
 ROOT = {"root"}
@@ -39,6 +41,7 @@ ADMIN = {
     "flows_flow": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
     "ai_sessions_aisession": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
     "ai_sessions_client": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
+    "ai_sessions_ingestjob": Pages(WORKERS, NOBODY, NOBODY, NOBODY),
     "ai_sessions_psaconnection": Pages(OWNERS, OWNERS, OWNERS, NOBODY),
     "ai_sessions_psapush": Pages(READERS, NOBODY, NOBODY, NOBODY),
     "ai_sessions_scripttemplate": Pages(EVERYONE, NOBODY, NOBODY, NOBODY),
@@ -52,6 +55,7 @@ ADMIN = {
 # Addresses of one row beside Django's usual ones: the row, who may open them, and what they then get (405 where only
 # a POST is answered). Who may see the row but not this gets 403.
 ADMIN_OF_ROW = {
+    "ai_sessions_ingestjob_results": ("ai_sessions_ingestjob", WORKERS, 200),
     "ai_sessions_psaconnection_test": ("ai_sessions_psaconnection", OWNERS, 405),
     "webhooks_webhookendpoint_test": ("webhooks_webhookendpoint", OWNERS, 405),
     "webhooks_webhookendpoint_rotate": ("webhooks_webhookendpoint", OWNERS, 405),
@@ -134,8 +138,7 @@ FIGURES = {
 # Knowledge gaps: the list; who may open one, and what they then get (405 where only a POST is answered).
 GAPS = {"gaps:list": READERS}
 GAP = {"gaps:detail": (READERS, 200), "gaps:propose": (REVIEWERS, 405)}
-# Who may work sessions, and the technician's pages of one.
-WORKERS = EVERYONE - {"carol"}
+# The technician's pages of a session.
 WORK = {"work:home": 200, "work:start": 405, "work:ticket": 405, "work:clients": 200}
 WORK_OF_ROW = {
     "work:run": 200, "work:talk": 200, "work:outline": 200, "work:matches": 200, "work:do": 405, "work:files": 405,
@@ -147,6 +150,7 @@ API_OF_LIST = {
     "session-list": EVERYONE,
     "proposal-list": READERS,
     "flow-list": EVERYONE,
+    "ingest-job-list": WORKERS,
     "metrics-summary": READERS,
     "metrics-series": READERS,
     "metrics-tiers": READERS,
@@ -167,6 +171,8 @@ API_OF_ROW = {
     "flow-versions": (EVERYONE, "flows_flow", 200),
     "flow-diff": (EVERYONE, "flows_flow", 200),
     "flow-export": (EVERYONE, "flows_flow", 200),
+    "ingest-job-detail": (WORKERS, "ai_sessions_ingestjob", 200),
+    "ingest-job-results": (WORKERS, "ai_sessions_ingestjob", 200),
     "gap-detail": (READERS, "analytics_knowledgegap", 200),
     "metrics-flow": (READERS, "flows_flow", 200),
     "proposal-detail": (READERS, "proposals_flowproposal", 200),

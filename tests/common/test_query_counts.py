@@ -13,7 +13,7 @@ from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis, Topic
-from sessions.ingest import sessions_ingest
+from sessions.ingest.store import sessions_ingest
 from sessions.models import AISession, Attachment, GeneratedScript, Handover, PsaAttempt
 from sessions.records import record_from_object
 from sessions.runner.ending import session_abandon, session_escalate

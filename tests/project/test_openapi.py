@@ -35,6 +35,7 @@ def test_it_is_version_3_1_and_holds_every_address(schema: Any) -> None:
 def test_only_these_operations_write(schema: Any) -> None:
     assert {(method, path) for method, path in operations(schema) if method != "get"} == {
         ("post", "/api/v1/sessions/"),
+        ("post", "/api/v1/ingest-jobs/"),
         ("post", "/api/v1/proposals/{id}/approve/"),
         ("post", "/api/v1/proposals/{id}/publish/"),
         ("post", "/api/v1/proposals/{id}/dismiss/"),

@@ -28,7 +28,7 @@ from proposals.review import proposal_dismiss, proposal_publish, proposal_reject
 from proposals.selectors import analysis_lease_key, pending_reverts, stale_proposals, topics_to_mine
 from proposals.tasks import watch_account_versions, watch_versions
 from proposals.templatetags.flow_health import points
-from sessions.ingest import sessions_ingest
+from sessions.ingest.store import sessions_ingest
 from sessions.models import AISession
 from sessions.records import record_from_object
 from tests.conftest import Cast

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from flowpilot.accounts.models import Account
-from sessions.ingest import IngestResult
-from sessions.management.commands import import_sessions
+from sessions.ingest import lines
+from sessions.ingest.store import IngestResult
 from sessions.models import AISession
 from sessions.records import SessionRecord
 from tests.conftest import Cast
@@ -155,6 +155,6 @@ def test_memory_of_reading_does_not_grow_with_twenty_thousand(
     def counted(*, records: list[SessionRecord], **_: Any) -> list[IngestResult]:
         return [IngestResult(one.external_id, "imported") for one in records]
 
-    monkeypatch.setattr(import_sessions, "sessions_ingest", counted)
+    monkeypatch.setattr(lines, "sessions_ingest", counted)
     small, large = (peak_of_import(tmp_path / f"{n}.jsonl", n) for n in (2_000, 20_000))
     assert large < 1.5 * small, f"{small / 1e6:.1f} MB for 2,000 records, {large / 1e6:.1f} MB for 20,000"

@@ -13,8 +13,8 @@ from django.db import IntegrityError, connection, connections
 from flowpilot.accounts.models import Account, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.errors import InvalidInput, NotAllowed
-from sessions import ingest
-from sessions.ingest import IngestResult, sessions_ingest
+from sessions.ingest import store
+from sessions.ingest.store import IngestResult, sessions_ingest
 from sessions.models import AISession, Client, SessionStep
 from sessions.records import record_from_object
 from tests.conftest import Cast
@@ -239,14 +239,14 @@ def test_without_the_lock_they_would_collide(monkeypatch: pytest.MonkeyPatch) ->
         def __getattr__(self, name: str) -> Any:
             return NoLock if name == "cursor" else getattr(connection, name)
 
-    store = ingest._store
+    in_time = store._store
 
     def late_store(*args: Any) -> Any:
         both_have_looked.wait(timeout=20)
-        return store(*args)
+        return in_time(*args)
 
-    monkeypatch.setattr(ingest, "connection", Unlocked())
-    monkeypatch.setattr(ingest, "_store", late_store)
+    monkeypatch.setattr(store, "connection", Unlocked())
+    monkeypatch.setattr(store, "_store", late_store)
     with in_two_threads(account) as (given, raised):
         assert len(given) == 1
         assert [type(error) for error in raised] == [IntegrityError]

@@ -20,6 +20,10 @@ def send(client: APIClient, raw: bytes, content_type: str = "application/json") 
     return client.post(SESSIONS, raw, content_type=content_type)
 
 
+def told(field: str, reason: str) -> dict[str, str]:
+    return {"field": field, "pointer": f"/{field}" if field else "", "reason": reason}
+
+
 def test_one_record_is_new_then_unchanged_then_updated(cast: Cast, api: Any) -> None:
     client, obj = api(cast.bob), record("CW-1")
     answers = [client.post(SESSIONS, one) for one in (obj, obj, {**obj, "title": "Changed"})]
@@ -35,10 +39,10 @@ def test_a_list_keeps_the_good_and_tells_the_bad_in_their_place(cast: Cast, api:
     assert response.status_code == 201
     assert [(r["external_id"], r["outcome"], r["errors"]) for r in response.json()["results"]] == [
         ("A", "imported", []),
-        ("B", "bad", [{"field": "status", "reason": "is missing"}]),
-        ("", "bad", [{"field": "", "reason": "must be an object"}]),
-        ("A", "bad", [{"field": "external_id", "reason": "comes twice in this list; the first one was taken"}]),
-        ("C", "bad", [{"field": "flow/key", "reason": "no flow of this account has the key 'nowhere'"}]),
+        ("B", "bad", [told("status", "is missing")]),
+        ("", "bad", [told("", "must be an object")]),
+        ("A", "bad", [told("external_id", "comes twice in this list; the first one was taken")]),
+        ("C", "bad", [told("flow/key", "no flow of this account has the key 'nowhere'")]),
         ("D", "imported", []),
     ]
     assert set(AISession.objects.values_list("external_id", flat=True)) == {"A", "D"}

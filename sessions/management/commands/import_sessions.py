@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,10 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from flowpilot.accounts.models import Account
 from flowpilot.common.errors import ServiceError
-from sessions.ingest import sessions_ingest
-from sessions.records import RecordError, SessionRecord, read_lines
-
-BATCH = 500
+from sessions.ingest.lines import batches, lines_ingest
+from sessions.records import Line, RecordError, read_lines
 
 
 class Command(BaseCommand):
@@ -41,37 +40,26 @@ class Command(BaseCommand):
 
     def _import(self, account: Account, stream: BinaryIO, size: int | None) -> None:
         bar: Any = click.progressbar(length=size, label="Importing", file=sys.stderr) if size else nullcontext()
-        batch: dict[str, tuple[int, SessionRecord]] = {}
         done = 0
         with bar as progress:
-            for line in read_lines(stream):
-                if line.record is None:
-                    self._bad(line.number, line.errors)
-                    continue
-                # A batch holds an id once: a later line of the same id is an update of the earlier.
-                if len(batch) >= BATCH or line.record.external_id in batch:
-                    self._flush(account, batch)
-                    if progress is not None:
-                        progress.update(line.end - done)
-                        done = line.end
-                batch[line.record.external_id] = (line.number, line.record)
-            self._flush(account, batch)
+            for batch in batches(read_lines(stream)):
+                self._take(account, batch)
+                if progress is not None:
+                    progress.update(batch[-1].end - done)
+                    done = batch[-1].end
             if progress is not None and size:
                 progress.update(size - done)
 
-    def _flush(self, account: Account, batch: dict[str, tuple[int, SessionRecord]]) -> None:
-        if not batch:
-            return
+    def _take(self, account: Account, batch: Sequence[Line]) -> None:
         try:
-            results = sessions_ingest(actor=None, account=account, records=[record for _, record in batch.values()])
+            results = lines_ingest(actor=None, account=account, lines=batch)
         except ServiceError as error:
             raise CommandError(error.message) from error
-        for result in results:
+        for line, result in zip(batch, results, strict=True):
             if result.outcome == "bad":
-                self._bad(batch[result.external_id][0], result.errors)
+                self._bad(line.number, result.errors)
             else:
                 self.counts[result.outcome] += 1
-        batch.clear()
 
     def _bad(self, number: int, errors: tuple[RecordError, ...]) -> None:
         self.counts["bad"] += 1

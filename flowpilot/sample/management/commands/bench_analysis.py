@@ -21,7 +21,7 @@ from proposals.analysis.load import records_of, with_steps
 from proposals.analysis.run import analyze_account
 from proposals.mining.topicindex import PER_SKETCH, Exemplar, sketch
 from proposals.models import SessionAnalysis, Topic
-from sessions.ingest import sessions_ingest
+from sessions.ingest.store import sessions_ingest
 from sessions.models import AISession
 from sessions.records import record_from_object
 
