@@ -67,7 +67,7 @@ def test_records_are_masked_in_the_service_that_every_import_uses(masked: Cast, 
 
 
 def test_the_same_record_twice_changes_nothing_and_another_policy_masks_it_anew(cast: Cast) -> None:
-    from sessions.ingest import sessions_ingest
+    from sessions.ingest.store import sessions_ingest
 
     records = [record_from_object(everywhere("one"))]
 
