@@ -111,7 +111,11 @@ def revert_of(flow: Flow) -> FlowProposal | None:
     if flow.current_version_id is None:
         return None
     changes = FlowProposal.objects.filter(
-        account=flow.account_id, target_flow=flow, base_version=flow.current_version_id, node_evidence={}
+        account=flow.account_id,
+        target_flow=flow,
+        base_version=flow.current_version_id,
+        node_evidence={},
+        started_by=None,
     )
     former = FlowVersion.objects.filter(flow=flow).exclude(pk=flow.current_version_id)
     return changes.filter(proposed_flow_data__in=former.values("definition")).order_by("-pk").first()

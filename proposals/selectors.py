@@ -36,8 +36,9 @@ def stale_proposals() -> QuerySet[FlowProposal]:
     """Pending proposals that their topic's flow has left behind, whichever door that came through.
 
     Changes of a flow that has another version now, or is archived, and new flows for a topic whose own was restored.
+    What a person began stays while its flow is published: the editor brings it onto the new version.
     """
-    pending = FlowProposal.objects.filter(status=FlowProposal.Status.PENDING)
+    pending = FlowProposal.objects.filter(~Exists(_by_hand(pk=OuterRef("pk"))), status=FlowProposal.Status.PENDING)
     published = Q(target_flow__status=Flow.Status.PUBLISHED, target_flow__current_version__isnull=False)
     moved_on = published & ~Q(base_version=F("target_flow__current_version"))
     archived = Q(target_flow__status=Flow.Status.ARCHIVED)
@@ -55,15 +56,28 @@ def pending_reverts() -> QuerySet[FlowProposal]:
         proposal_type=FlowProposal.Type.ENHANCEMENT,
         node_evidence={},
         base_version=F("target_flow__current_version"),
+        started_by=None,
     )
     said = FlowVersion.objects.filter(flow=OuterRef("target_flow"), definition=OuterRef("proposed_flow_data"))
     return changes.filter(Exists(said))
 
 
 def topics_to_mine() -> QuerySet[Topic]:
-    """Topics marked to be mined, but for those whose open proposal is to go back: it waits for its decision first."""
-    held = pending_reverts().filter(topic=OuterRef("pk"))
-    return Topic.objects.filter(~Exists(held), mining_due=True)
+    """Topics marked to be mined, but for those whose open proposal is to go back or was begun by hand: mining would put
+    its own in its place, so it waits for its decision first."""
+    topic = OuterRef("pk")
+    held = Exists(pending_reverts().filter(topic=topic)) | Exists(_by_hand(topic=topic))
+    return Topic.objects.filter(~held, mining_due=True)
+
+
+def _by_hand(**of: Any) -> QuerySet[FlowProposal]:
+    """Pending changes that a person began, of flows that are published."""
+    return FlowProposal.objects.filter(
+        status=FlowProposal.Status.PENDING,
+        started_by__isnull=False,
+        target_flow__status=Flow.Status.PUBLISHED,
+        **of,
+    )
 
 
 def analysis_state(user: Any) -> list[AnalysisState]:

@@ -55,6 +55,7 @@ class KnowledgeGapListSerializer(serializers.ModelSerializer):
         fields = [
             "id", "account", "team", "kind", "key", "title", "severity", "impact", "state", "reason", "owner", "due",
             "notes", "revision", "domain", "flow", "node_id", "option_id", "topic", "client", "script_template",
+            "proposal",
             "evidence", "found_at", "measured_at", "measured_from", "closed_at", "times_reopened",
         ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from analytics.gaps.cells import (
 )
 from analytics.gaps.lifecycle import stands_out
 from analytics.gaps.models import KnowledgeGap
+from analytics.gaps.overlap import Shared, shares_of
 from analytics.gaps.stale import Cut, best_cut
 from analytics.gaps.statistics import Cell, Verdict, flag
 from analytics.gaps.subjects import Place, Subjects, place_of, subjects_load
@@ -46,6 +47,8 @@ class Measured:
     detail: Detail = field(default_factory=Detail)
     # Of a missing flow: how many of its sessions were escalated.
     escalated: Rate | None = None
+    # The other gaps that are mostly the same sessions.
+    shared: Shared = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -94,7 +97,15 @@ class Judge:
         rest = [self._unjudged(key) for key in self.known if key not in seen]
         everything = [*found, *missing, *rest]
         self._add_details(everything)
+        self._add_shares(everything)
         return everything
+
+    def _add_shares(self, found: Sequence[Measured]) -> None:
+        """Only what is a gap now is seen in others, and others in it."""
+        present = [m for m in found if m.flagged or (m.key in self.known and self.known[m.key].is_unsettled)]
+        shares = shares_of({measured.key: measured.detail.bad for measured in present})
+        for measured in present:
+            measured.shared = shares.get(measured.key, [])
 
     # --- Cells ---------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from flowpilot.accounts.models import Team
 from flowpilot.common.statistics import Rate
 from flowpilot.common.tenancy import TenantModel, TenantQuerySet
 from flowpilot.flows.models import Flow
-from proposals.models import Topic
+from proposals.models import FlowProposal, Topic
 from sessions.models import AISession, Client, ScriptTemplate
 
 
@@ -79,6 +79,8 @@ class KnowledgeGap(TenantModel):
     measured_from = models.DateTimeField(default=timezone.now)
     # Of one that closed once: only its sessions since then count.
     counted_from = models.DateTimeField(null=True, blank=True)
+    # What it is being worked in: the change of the flow that somebody opened from its page.
+    proposal = models.ForeignKey(FlowProposal, on_delete=models.SET_NULL, null=True, blank=True, related_name="gaps")
     # Why it was accepted, or what closed it.
     reason = models.TextField(blank=True)
     owner = models.ForeignKey(

@@ -1,5 +1,6 @@
 """Reads of gaps for pages, the API and tasks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,18 +22,46 @@ SESSIONS = "admin:ai_sessions_aisession_changelist"
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """Another gap that is mostly the same sessions: so many of the bad ones are bad there too."""
+
+    gap: KnowledgeGap
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """Something to do about a gap: where, and what for."""
+    """Something to do about a gap: where, and what for. `is_post` begins something: a form's button, not a link."""
 
     label: str
     url: str
     about: str
+    is_post: bool = False
 
 
 def gaps_visible(user: Any) -> QuerySet[KnowledgeGap]:
     """The viewer's gaps as lists and pages show them, worst first."""
     rows = KnowledgeGap.objects.for_user(user).light().select_related("account", "team", "owner", "flow", "topic")
     return rows.order_by("-impact", "-pk")
+
+
+def sharing_of(user: Any, gaps: Iterable[KnowledgeGap]) -> dict[int, list[Sharing]]:
+    """By gap id the others that are mostly its sessions, as detection counted them; those to work on or accepted, and
+    only what the viewer may see. One query, none where no gap shares."""
+    told = {gap: gap.evidence.get("shared") or [] for gap in gaps}
+    keys = {key for pairs in told.values() for key, _ in pairs}
+    if not keys:
+        return {}
+    rows = KnowledgeGap.objects.for_user(user).light().exclude(state=KnowledgeGap.State.CLOSED)
+    found = {(row.account_id, row.key): row for row in rows.filter(key__in=keys)}
+    return {
+        gap.pk: [
+            Sharing(other, int(count))
+            for key, count in pairs
+            if (other := found.get((gap.account_id, key))) is not None
+        ]
+        for gap, pairs in told.items()
+    }
 
 
 def accounts_with_sessions() -> list[int]:
@@ -67,10 +96,14 @@ def history_of(gap: KnowledgeGap) -> list[tuple[AuditEvent, str]]:
 def next_steps(user: Any, gap: KnowledgeGap) -> list[Step]:
     """What to do about a gap, the best first; only what the viewer may open."""
     steps = _proposals(user, gap)
-    if gap.flow_id and user.has_perm("flows.view_flow"):
+    if may_edit(user, gap):
+        url = reverse("gaps:edit", args=[gap.pk])
+        steps.insert(0, Step("Edit this step", url, "Word it anew, add an answer, or let it lead elsewhere.", True))
+    elif gap.flow_id and user.has_perm("flows.view_flow"):
         steps.append(_flow_step(gap, gap.flow_id))
     elif gap.topic and gap.topic.flow_id and user.has_perm("flows.view_flow"):
         steps.append(_flow_step(gap, gap.topic.flow_id))
+    steps += _worked_in(user, gap)
     if gap.script_template_id:
         url = reverse("admin:ai_sessions_scripttemplate_change", args=[gap.script_template_id])
         steps.append(Step("Open the template", url, "Mend it, say better when it helps, or retire it."))
@@ -78,6 +111,18 @@ def next_steps(user: Any, gap: KnowledgeGap) -> list[Step]:
         url = sessions_url(gap, bad_only=True)
         steps.append(Step("Read the escalated sessions", url, "What do they have in common?"))
     return steps
+
+
+def may_edit(user: Any, gap: KnowledgeGap) -> bool:
+    """Whether the viewer may change the step of a flow that the gap names."""
+    return bool(
+        gap.is_unsettled
+        and gap.node_id
+        and gap.flow
+        and not gap.flow.is_archived
+        and user.has_perm("analytics.change_knowledgegap", gap)
+        and user.has_perm("proposals.decide_flowproposal", gap)
+    )
 
 
 def has_proposal(gap: KnowledgeGap) -> bool:
@@ -104,10 +149,24 @@ def _proposals(user: Any, gap: KnowledgeGap) -> list[Step]:
     ]
 
 
+def _worked_in(user: Any, gap: KnowledgeGap) -> list[Step]:
+    """The proposal that the gap was worked in, once it is decided."""
+    if not (gap.proposal_id and user.has_perm("proposals.view_flowproposal")):
+        return []
+    visible = FlowProposal.objects.for_user(user).exclude(status=FlowProposal.Status.PENDING)
+    proposal = visible.select_related("published_version").filter(pk=gap.proposal_id).first()
+    if proposal is None:
+        return []
+    version = proposal.published_version
+    became = f"published as version {version.number}" if version else proposal.get_status_display().lower()
+    url = reverse("admin:proposals_flowproposal_change", args=[proposal.pk])
+    return [Step("Read what was decided", url, f"The change that was begun here was {became}.")]
+
+
 def _flow_step(gap: KnowledgeGap, flow_id: int) -> Step:
     url = reverse("admin:flows_flow_change", args=[flow_id])
     if gap.node_id:
-        return Step("Edit this step", f"{url}#outline", "Word it anew, add an answer, or let it lead elsewhere.")
+        return Step("Look at this step", f"{url}#outline", "What does it ask, and where do its answers lead?")
     if gap.evidence.get("version"):
         return Step("Look at the versions", f"{url}#versions-title", "Go back, or mend what the version changed.")
     return Step("Open the flow", url, "Read it again: what it says may no longer hold.")

@@ -9,7 +9,6 @@ from django.utils import timezone
 from analytics.gaps.judge import Measured, Window
 from analytics.gaps.lifecycle import severity_of
 from analytics.gaps.models import KnowledgeGap
-from analytics.gaps.selectors import has_proposal
 from analytics.gaps.statistics import shrunken
 from analytics.gaps.subjects import Subjects, since_words
 from flowpilot.accounts.models import User
@@ -17,14 +16,11 @@ from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, Stale
 from flowpilot.webhooks.events import event_emit, links
 from flowpilot.webhooks.models import EventType
-from proposals.services import sessions_requeue
 
 Kind, State = KnowledgeGap.Kind, KnowledgeGap.State
 
 CHANGE = "analytics.change_knowledgegap"
 MOST_TEXT = 10_000
-# The newest sessions that a proposal is started from.
-MOST_PROPOSED = 2_000
 # What a person may make of a gap. Closing is not among it: a gap closes when the measured rate recovers.
 MOVES: dict[str, tuple[str, ...]] = {
     State.OPEN: (State.ACKNOWLEDGED, State.WORKING, State.ACCEPTED),
@@ -53,23 +49,29 @@ def gap_change(
     Raises NotFound, NotAllowed, Conflict (it has changed since; it does not go from its state to that one),
     InvalidInput (accepted without a reason, an owner who may not see it, a text too long).
     """
-    gap = _lock(actor, gap_id)
+    gap = gap_lock(actor, gap_id)
     if gap.revision != revision:
         raise Stale("the gap has changed since you read it; here is how it stands")
-    before = _told(gap)
+    before = gap_told(gap)
     if owner_id is not KEEP:
         gap.owner = _owner(gap, owner_id)
     if due is not KEEP:
         gap.due = due
     if notes is not KEEP:
         gap.notes = _text(notes, "notes")
-    moved = state is not KEEP and state != gap.state
-    if moved:
-        _move(gap, state, _text(reason, "reason"))
-    after = _told(gap)
+    if state is not KEEP and state != gap.state:
+        gap_move(gap, state, _text(reason, "reason"))
+    gap_write(actor, gap, before, reason)
+    return gap
+
+
+def gap_write(actor: User, gap: KnowledgeGap, before: dict[str, Any], reason: str = "") -> None:
+    """Write what a person changed, as a new revision, with its event; nothing where it is as `before` (gap_told)."""
+    after = gap_told(gap)
     changed = {name for name, value in after.items() if value != before[name]}
     if not changed:
-        return gap
+        return
+    moved = "state" in changed
     gap.revision += 1
     gap.save()
     audit_record(
@@ -80,7 +82,6 @@ def gap_change(
         before={name: before[name] for name in sorted(changed)},
         after={name: after[name] for name in sorted(changed)},
     )
-    return gap
 
 
 @transaction.atomic
@@ -180,6 +181,7 @@ def _fill(gap: KnowledgeGap, measured: Measured, window: Window, subjects: Subje
         "until": window.end.isoformat(),
         "since_count": detail.since.count,
         "since_n": detail.since.n,
+        "shared": [list(pair) for pair in measured.shared],
     }
     if measured.escalated is not None:
         gap.evidence["escalated"] = measured.escalated.count
@@ -200,7 +202,8 @@ def _fill(gap: KnowledgeGap, measured: Measured, window: Window, subjects: Subje
     gap.measured_at = window.end
 
 
-def _lock(actor: User, gap_id: int) -> KnowledgeGap:
+def gap_lock(actor: User, gap_id: int) -> KnowledgeGap:
+    """The gap, its row locked until the transaction ends. Raises NotFound, NotAllowed."""
     visible = KnowledgeGap.objects.for_user(actor).filter(pk=gap_id)
     gap = KnowledgeGap.objects.select_for_update(of=("self",)).filter(pk__in=visible.values("pk")).light().first()
     if gap is None:
@@ -210,7 +213,8 @@ def _lock(actor: User, gap_id: int) -> KnowledgeGap:
     return gap
 
 
-def _move(gap: KnowledgeGap, state: str, reason: str) -> None:
+def gap_move(gap: KnowledgeGap, state: str, reason: str) -> None:
+    """Give a locked gap another state; it is not written yet. Raises InvalidInput, Conflict (no such move)."""
     if state not in State.values:
         raise InvalidInput("there is no such state", details={"state": f"unknown: {state[:40]}"})
     if state == State.CLOSED:
@@ -244,32 +248,17 @@ def _text(text: str, name: str) -> str:
     return text
 
 
-def _told(gap: KnowledgeGap) -> dict[str, Any]:
+def gap_told(gap: KnowledgeGap) -> dict[str, Any]:
+    """What people say of a gap, as an event tells it."""
     return {
         "state": gap.state,
         "owner": gap.owner.email if gap.owner else None,
         "due": gap.due.isoformat() if gap.due else None,
         "notes": gap.notes,
+        "proposal": gap.proposal_id,
     }
 
 
 def _figures(gap: KnowledgeGap) -> dict[str, Any]:
     names = ("count", "n", "base_count", "base_n", "since_count", "since_n")
     return {"state": str(gap.state), **{name: gap.evidence.get(name) for name in names}}
-
-
-def gap_propose(*, actor: User, gap_id: int) -> int:
-    """Let analysis look at the gap's sessions again, so that their topic is mined into a proposal; gives how many.
-
-    Raises NotFound, NotAllowed, Conflict (a proposal waits already, or nothing can be mined).
-    """
-    gap = KnowledgeGap.objects.for_user(actor).light().filter(pk=gap_id).first()
-    if gap is None:
-        raise NotFound("there is no such gap")
-    if has_proposal(gap):
-        raise Conflict("a proposal for these sessions waits for review already")
-    newest = list(gap.sessions().order_by("-ended_at").values_list("pk", flat=True)[:MOST_PROPOSED])
-    count = sessions_requeue(actor=actor, session_ids=newest)
-    if not count:
-        raise Conflict("none of these sessions can be analysed again")
-    return count

@@ -1,6 +1,7 @@
 """Pages of gaps: Django views in the admin site's frame."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -8,15 +9,17 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from analytics.gaps import words
 from analytics.gaps.filters import STATES, UNRATED, UNSETTLED, KnowledgeGapFilter
 from analytics.gaps.forms import GapForm
 from analytics.gaps.models import KnowledgeGap
-from analytics.gaps.selectors import gaps_visible, has_proposal, history_of, next_steps, sessions_url
-from analytics.gaps.services import CHANGE, gap_change, gap_propose
-from flowpilot.common.errors import Conflict, InvalidInput
+from analytics.gaps.remedies import gap_edit, gap_propose
+from analytics.gaps.selectors import gaps_visible, has_proposal, history_of, next_steps, sessions_url, sharing_of
+from analytics.gaps.services import CHANGE, gap_change
+from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed
 
 VIEW = "analytics.view_knowledgegap"
 PER_PAGE = 50
@@ -40,6 +43,12 @@ def propose(request: HttpRequest, pk: int) -> HttpResponse:
     return admin.site.admin_view(_propose)(request, pk)
 
 
+@require_POST
+def edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Open the editor at the step that the gap names, in the proposal that waits or one begun for it."""
+    return admin.site.admin_view(_edit)(request, pk)
+
+
 def _gaps(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
@@ -49,11 +58,12 @@ def _gaps(request: HttpRequest) -> HttpResponse:
     found = KnowledgeGapFilter(given, queryset=visible, request=request)
     rows = found.qs if found.form.is_valid() else visible.none()
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    sharing = sharing_of(request.user, page)
     context = {
         **admin.site.each_context(request),
         "title": "Knowledge gaps",
         "page": page,
-        "rows": [{"gap": row, "sign": words.trend_sign(row)} for row in page],
+        "rows": [{"gap": row, "sign": words.trend_sign(row), "sharing": sharing.get(row.pk)} for row in page],
         "errors": found.form.errors,
         "given": given,
         "choices": _choices(visible, given),
@@ -142,6 +152,7 @@ def _context(request: HttpRequest, row: KnowledgeGap, form: GapForm, may_change:
         "counted_from": words.evidence_from(row),
         "columns": words.columns_of(row.kind),
         "trend": words.trend_rows(row),
+        "sharing": sharing_of(user, [row]).get(row.pk),
         "steps": next_steps(user, row),
         "may_propose": bool(row.topic_id)
         and row.is_unsettled
@@ -166,3 +177,21 @@ def _propose(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, f"{count} sessions wait for analysis, which proposes what it can learn from them.")
     return redirect("gaps:detail", row.pk)
+
+
+def _edit(request: HttpRequest, pk: int) -> HttpResponse:
+    row = _found(request, pk)
+    if not request.user.has_perm(CHANGE, row):
+        raise PermissionDenied
+    try:
+        opened = gap_edit(actor=request.user, gap_id=row.pk)  # type: ignore[arg-type]
+    except (Conflict, NotAllowed) as error:
+        messages.error(request, f"Nothing was begun: {error.message}.")
+        return redirect("gaps:detail", row.pk)
+    if opened.is_new:
+        told = "A proposal is begun from the published version: change the step, then publish it."
+    else:
+        told = "A change of this flow waits already, and a flow has one at a time: this is it, at the step."
+    messages.success(request, f"{told} The gap is being worked.")
+    url = reverse("admin:proposals_flowproposal_edit", args=[opened.proposal.pk])
+    return redirect(f"{url}?{urlencode({'node': opened.node_id})}")

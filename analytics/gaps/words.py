@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from analytics.facts import REOPENED_WITHIN
 from analytics.gaps.lifecycle import ENOUGH_TO_CLOSE
 from analytics.gaps.models import KnowledgeGap
 from flowpilot.common.statistics import Rate
@@ -14,7 +15,7 @@ from flowpilot.common.templatetags.flowpilot import percent, percent_interval
 
 Kind, State = KnowledgeGap.Kind, KnowledgeGap.State
 
-BADLY = "ended badly (escalated, abandoned, or reopened within 30 days)"
+BADLY = f"ended badly (escalated, abandoned, or reopened within {REOPENED_WITHIN.days} days)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +154,6 @@ def _chance(p: float) -> str:
 
 
 def _change(name: str, before: Any, after: Any) -> str:
+    if name == "proposal":
+        return f"what it is worked in to proposal {after}"
     return name if name == "notes" else f"{name} from {before or 'none'} to {after or 'none'}"

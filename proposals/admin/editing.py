@@ -75,6 +75,8 @@ class Editing:
     # The draft's `saved_at` when this page was made, as ISO text.
     seen: str = ""
     part: int = 0
+    # The node that the page opens at; the flow's first where it is empty.
+    node: str = ""
     draft: ReviewDraft | None = None
     # A draft that was saved elsewhere meanwhile.
     other: ReviewDraft | None = None
@@ -114,6 +116,14 @@ class Editing:
     def take(self, definition: Any, title: str) -> None:
         self.value = definition if has_fields(definition) else None
         self.text, self.title, self.part = _text(definition), title, 0
+
+    def show(self, node_id: str) -> None:
+        """Open the page at a node, where the definition has it."""
+        ids = [node["id"] for node in self.value["nodes"]] if self.value is not None else []
+        if self.value is not None and node_id in ids:
+            place = ids.index(node_id)
+            self.node = node_id
+            self.part = next(n for n, part in enumerate(parts_of(self.value)) if place in part)
 
 
 def opened(proposal: FlowProposal, draft: ReviewDraft | None, part: int) -> Editing:
@@ -213,6 +223,7 @@ def _script_data(request: HttpRequest, editing: Editing, comparison: Comparison)
         "title": editing.title,
         "revision": editing.revision,
         "seen": editing.seen,
+        "node": editing.node,
         "isDraft": editing.draft is not None,
         "isSaved": request.method != "POST",
         "comparison": comparison.as_json(),

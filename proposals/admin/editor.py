@@ -60,6 +60,7 @@ def edit_view(model_admin: Any, request: HttpRequest, proposal: FlowProposal) ->
     if request.method != "POST":
         part = request.GET.get("part", "")
         editing = opened(proposal, draft, int(part) if part.isdecimal() else 0)
+        editing.show(request.GET.get("node", ""))
         return _page(model_admin, request, editing, PublishForm(initial=editing.form_data()))
     editing = posted(request, proposal, draft)
     do = request.POST.get("do", "publish")

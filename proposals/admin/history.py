@@ -28,11 +28,13 @@ def history_of(proposal: FlowProposal) -> list[Entry]:
     )
     entries = [Entry(e.created_at, _sentence(e), e.reason, e.action != "proposal.revised") for e in events[:SHOWN]]
     if len(entries) < SHOWN:
-        entries.append(Entry(proposal.created_at, "Mined from the sessions", "", is_decision=False))
+        began = "Begun by hand" if proposal.started_by_id else "Mined from the sessions"
+        entries.append(Entry(proposal.created_at, began, "", is_decision=False))
     return entries
 
 
 VERBS = {
+    "proposal.started": "began it",
     "proposal.approved": "approved and published it",
     "proposal.modified": "edited and published it",
     "proposal.rejected": "rejected it",

@@ -251,3 +251,4 @@ def _fill(proposal: FlowProposal, draft: _Draft) -> None:
     proposal.problem_domain = domains.most_common(1)[0][0] if domains else ""
     proposal.team_id = teams.pop() if len(teams) == 1 else None
     proposal.source_session = sessions[0] if sessions else None
+    proposal.started_by = None

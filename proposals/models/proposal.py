@@ -78,6 +78,10 @@ class FlowProposal(TenantModel):
     # Title, texts and evidence, for the queue's search.
     search = SearchVectorField(null=True, editable=False)
     problem_domain = models.CharField(max_length=100, blank=True)
+    # Who began it by hand, for a change of a published flow; None for what analysis found.
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     status = models.CharField(max_length=20, choices=Status, default=Status.PENDING)
     # Grows with every change of content; a decision names the one that the reviewer saw.
     revision = models.PositiveIntegerField(default=1)

@@ -10,6 +10,7 @@ from proposals.review.decide import (
 )
 from proposals.review.merge import proposal_merge
 from proposals.review.parking import proposal_wake
+from proposals.review.start import proposal_start
 from proposals.review.undo import Undone, proposal_undo, undo_deadline
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "proposal_reject",
     "proposal_release",
     "proposal_retire",
+    "proposal_start",
     "proposal_undo",
     "proposal_wake",
     "undo_deadline",

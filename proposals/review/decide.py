@@ -184,6 +184,9 @@ def _publish_new(actor: User, proposal: FlowProposal, title: str, definition: di
 def _publish_change(actor: User, proposal: FlowProposal, definition: dict[str, Any], notes: str) -> None:
     if proposal.target_flow is None or proposal.base_version is None:
         raise Conflict("the flow that this proposal changes no longer exists; dismiss the proposal")
+    if proposal.started_by_id is not None and _equal(definition, proposal.base_version.definition):
+        number = proposal.base_version.number
+        raise InvalidInput(f"nothing differs from version {number} yet: change a step first")
     version = flow_version_publish(
         actor=actor,
         flow=proposal.target_flow,

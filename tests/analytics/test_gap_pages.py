@@ -139,7 +139,7 @@ def test_next_steps_lead_where_the_gap_is_mended(cast: Cast, login: Any) -> None
     def steps(gap: KnowledgeGap) -> list[tuple[str, str]]:
         return [(step.label, step.url) for step in browser.get(f"{GAPS}{gap.pk}/").context["steps"]]
 
-    assert steps(node) == [("Edit this step", f"/admin/flows/flow/{version.flow_id}/change/#outline")]
+    assert steps(node) == [("Edit this step", f"{GAPS}{node.pk}/edit/")]
     assert steps(script) == [("Open the template", f"/admin/ai_sessions/scripttemplate/{template.pk}/change/")]
     assert steps(missing) == []
     assert "Start a proposal from these sessions" in browser.get(f"{GAPS}{missing.pk}/").content.decode()

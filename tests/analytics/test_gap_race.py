@@ -1,5 +1,6 @@
 """Two detections at once, on the real database: one runs, and a place has one row whatever happens."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,11 +15,16 @@ from analytics.gaps import detect
 from analytics.gaps.detect import Detected, gaps_detect, gaps_lease_key
 from analytics.gaps.judge import Window
 from analytics.gaps.models import KnowledgeGap
+from analytics.gaps.remedies import gap_edit
 from analytics.gaps.services import gap_found
 from flowpilot.common.leases import lease_release, lease_take
 from flowpilot.common.models import AuditEvent, Lease
-from tests.analytics.gap_rows import make_ended, outcomes
+from proposals.models import FlowProposal, Topic
+from proposals.review import start
+from tests.analytics.gap_rows import flow_definition, make_ended, outcomes
+from tests.analytics.test_gap_services import make_gap
 from tests.conftest import Cast
+from tests.factories import make_flow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WORKERS = 4
@@ -120,3 +126,28 @@ def test_the_task_asks_each_account_with_sessions(cast: Cast, monkeypatch: pytes
     assert asked == [cast.account.pk]
     tasks.detect_account_gaps(cast.account.pk)
     assert KnowledgeGap.objects.count() == 1
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_flow_has_one_change_whoever_begins_it(cast: Cast, monkeypatch: pytest.MonkeyPatch, guarded: bool) -> None:
+    """Of several gaps of one flow, at once: each waits for its turn. Without that, all but one of them fail."""
+    version = make_flow(cast.account, definition=flow_definition())
+    Topic.objects.create(account=cast.account, flow=version.flow, title="Screens")
+    gaps = [make_gap(cast, key=f"k{number}", flow=version.flow, node_id="n1") for number in range(WORKERS)]
+    waiting, together, begun = iter(gaps), threading.Barrier(WORKERS), start._begun
+
+    def slowly(*args: Any) -> FlowProposal:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(timeout=1)
+        return begun(*args)
+
+    monkeypatch.setattr(start, "_begun", slowly)
+    if not guarded:
+        monkeypatch.setattr(start, "_wait_for_turn", lambda topic: None)
+    results = at_once(lambda: gap_edit(actor=cast.alice, gap_id=next(waiting).pk))
+    failed = [result for result in results if isinstance(result, Exception)]
+    assert FlowProposal.objects.count() == 1
+    if guarded:
+        assert sorted(edit.is_new for edit in results) == [False] * (WORKERS - 1) + [True]
+    else:
+        assert [type(error) for error in failed] == [IntegrityError] * (WORKERS - 1)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from analytics.gaps.models import KnowledgeGap
-from analytics.gaps.services import MOVES, gap_change, gap_propose
+from analytics.gaps.remedies import gap_propose
+from analytics.gaps.services import MOVES, gap_change
 from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound

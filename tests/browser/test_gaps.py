@@ -7,10 +7,12 @@ from playwright.sync_api import expect
 
 from analytics.gaps.detect import gaps_detect
 from analytics.gaps.models import KnowledgeGap
-from tests.analytics.gap_rows import make_ended, outcomes
+from tests.analytics.gap_rows import flow_definition, make_ended, outcomes
+from tests.analytics.test_gap_services import make_gap
 from tests.browser.conftest import OpenPage
 from tests.browser.test_every_page import LOOKS, barriers
 from tests.conftest import Cast
+from tests.factories import make_flow
 
 pytestmark = pytest.mark.browser
 
@@ -85,6 +87,22 @@ def test_a_team_admin_takes_it_up_and_accepts_it(open_page: OpenPage, cast: Cast
     expect(page.locator(".fp-facts")).to_contain_text("Accepted")
     gap.refresh_from_db()
     assert (gap.state, gap.owner, gap.reason) == ("accepted", cast.carol, "The site has no remote tools")
+
+
+def test_a_weak_step_is_edited_from_its_gap(open_page: OpenPage, cast: Cast) -> None:
+    version = make_flow(cast.account, title="Screens", definition=flow_definition())
+    weak = make_gap(cast, flow=version.flow, node_id="n3")
+    page = open_page(f"{GAPS}{weak.pk}/", user=cast.alice)
+    page.get_by_role("button", name="Edit this step").click()
+    text = page.locator("#ed-node").get_by_label("Text")
+    expect(text).to_have_value("Wake it")
+    expect(text).to_be_focused()
+    text.fill("Wake it with the power button")
+    expect(page.locator("#ed-from-base")).to_contain_text("Wake it with the power button")
+    page.get_by_role("button", name="Publish").click()
+    expect(page.locator(".messagelist")).to_contain_text("version 2")
+    weak.refresh_from_db()
+    assert weak.state == "working"
 
 
 def test_the_list_is_filtered_by_choosing_or_without_javascript(

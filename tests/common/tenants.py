@@ -137,7 +137,7 @@ FIGURES = {
 }
 # Knowledge gaps: the list; who may open one, and what they then get (405 where only a POST is answered).
 GAPS = {"gaps:list": READERS}
-GAP = {"gaps:detail": (READERS, 200), "gaps:propose": (REVIEWERS, 405)}
+GAP = {"gaps:detail": (READERS, 200), "gaps:propose": (REVIEWERS, 405), "gaps:edit": (REVIEWERS, 405)}
 # The technician's pages of a session.
 WORK = {"work:home": 200, "work:start": 405, "work:ticket": 405, "work:clients": 200}
 WORK_OF_ROW = {

@@ -15,7 +15,7 @@
   if (!model.unreadable(start)) run();
 
   function run() {
-    let selected = start.root;
+    let selected = data.node || start.root;
     let comparison = data.comparison;
     let isChecked = true; // whether `comparison` is of the present state
     let isLeaving = false;
@@ -407,6 +407,7 @@
     if (data.isDraft && data.seen) toldSaved({ state: "saved", at: new Date(data.seen) });
     renderNode();
     showComparison(start);
+    if (data.node) goTo(data.node);
     if (isTextTyped) textProblem("This text cannot be shown as nodes. Mend it, then use it; above stands the proposal.");
     else if (!data.isSaved) changed();
   }
