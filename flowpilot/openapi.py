@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from pydantic import BaseModel
 
+from flowpilot.accounts.scopes import KeyScope, scope_of
 from flowpilot.common.problems import MEDIA_TYPE
 from flowpilot.flows.definition import FlowDefinition
 from sessions.records import SessionRecord
@@ -18,7 +19,14 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "An API key made in the admin."}
+        scopes = ", ".join(f"`{scope.value}` ({scope.label.lower()})" for scope in KeyScope)
+        about = "An API key made in the admin. One that is narrowed to scopes does only what needs one of them"
+        return {"type": "http", "scheme": "bearer", "description": f"{about}: {scopes}."}
+
+    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]]:
+        """The operation's scope, as OpenAPI 3.1 lets any scheme name roles."""
+        scope = scope_of(auto_schema.view, auto_schema.method)
+        return {self.name: [scope.value] if scope else []}
 
 
 def add_pydantic_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
@@ -69,8 +77,8 @@ def add_error_responses(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]
 
 def _refusals(path: str, operation: dict[str, Any]) -> dict[str, str]:
     found = {
-        "401": "No API key and no log-in, or a key that is unknown, expired or revoked.",
-        "403": "The caller's role does not allow this.",
+        "401": "No API key and no log-in, or a key that is unknown, expired, revoked or replaced.",
+        "403": "The caller's role does not allow this, or the API key lacks the scope; `details` names the scope.",
         "429": "Too many requests in this minute; `Retry-After` says when to go on.",
         "503": "PostgreSQL or Redis is away; try again.",
     }

@@ -8,6 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from proposals.filters import FlowProposalFilter
 from proposals.models import FlowProposal
@@ -85,6 +86,7 @@ class FlowProposalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
     queryset = FlowProposal.objects.select_related("account", "team", "base_version").order_by("-impact", "-id")
     filterset_class = FlowProposalFilter
     ordering_fields = ("impact", "created_at", "confidence_score")
+    scopes: ClassVar = {"GET": KeyScope.PROPOSALS_READ, "POST": KeyScope.PROPOSALS_DECIDE}
     action_permissions: ClassVar[dict[str, str]] = dict.fromkeys(("approve", "publish", "dismiss", "reject"), "decide")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:

@@ -1,7 +1,7 @@
 """Sessions over the API: read them, and send them in one by one or in bulk."""
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
@@ -9,6 +9,7 @@ from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from flowpilot.accounts.scopes import KeyScope
 from flowpilot.accounts.selectors import account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
@@ -75,6 +76,7 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
     """Worked problems."""
 
     queryset = AISession.objects.select_related("client", "team", "flow").order_by("-started_at", "-id")
+    scopes: ClassVar = {"GET": KeyScope.SESSIONS_READ, "POST": KeyScope.SESSIONS_WRITE}
     filterset_class = SessionFilter
     ordering_fields = ("started_at",)
 

@@ -25,8 +25,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 
 def pytest_configure(config: pytest.Config) -> None:
     # A password hash that is slow on purpose would make up most of the suite's time.
-    # Tests ask faster than people do; the limit has tests of its own.
-    settings.API_REQUESTS_PER_MINUTE = 0
+    # Tests ask faster than people do; the limits have tests of their own.
+    settings.API_REQUESTS_PER_MINUTE = settings.API_KEY_TRIES = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     _let_flushes_empty_the_audit_log()
     # Parallel workers have a Redis database each, as they have a PostgreSQL database each.

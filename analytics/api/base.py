@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from analytics.metrics.counting import Durations
 from analytics.metrics.sessions import Step
 from analytics.scope import DEFAULT_PERIOD, PERIODS, Scope
+from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ApiMixin, ProblemSerializer
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.statistics import Rate
@@ -76,6 +77,7 @@ class MetricsView(ApiMixin):
     """An endpoint of figures: `figures` gives what its serializer tells beside the period."""
 
     required_permission = "analytics.view_metrics"
+    scopes: ClassVar = {"GET": KeyScope.METRICS_READ}
     serializer_class: ClassVar[type[serializers.Serializer]]
 
     def get(self, request: Request) -> Response:

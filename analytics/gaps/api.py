@@ -12,6 +12,7 @@ from analytics.gaps.models import KnowledgeGap
 from analytics.gaps.selectors import gaps_visible, people_for
 from analytics.gaps.services import MOST_TEXT, gap_change
 from analytics.gaps.words import why
+from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
 
@@ -98,6 +99,7 @@ class KnowledgeGapViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
 
     queryset = KnowledgeGap.objects.all()
     filterset_class = KnowledgeGapFilter
+    scopes: ClassVar = {"GET": KeyScope.GAPS_READ, "PATCH": KeyScope.GAPS_WRITE}
     action_permissions: ClassVar[dict[str, str]] = {"partial_update": "change"}
 
     def get_queryset(self) -> Any:

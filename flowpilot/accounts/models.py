@@ -2,10 +2,11 @@
 
 import zoneinfo
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
@@ -231,25 +232,28 @@ class Membership(TenantModel):
             raise ValidationError({"team": "An owner owns the whole account: leave the team empty."})
 
 
-class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
-    def usable(self) -> Self:
-        return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
-
-
 class ApiKey(TenantModel):
-    """A key for another service. Only a hash of its secret is kept; it acts as the user of its membership."""
+    """A key for another service. Only hashes of its secrets are kept; it acts as the user of its membership."""
 
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=12)
     secret_hash = models.CharField(max_length=64)
+    # The secret before the last rotation, which works until then.
+    previous_hash = models.CharField(max_length=64, blank=True)
+    previous_until = models.DateTimeField("former secret works until", null=True, blank=True)
     membership = models.OneToOneField(Membership, on_delete=models.CASCADE, related_name="api_key")
+    scopes = ArrayField(
+        models.CharField(max_length=40),
+        null=True,
+        blank=True,
+        help_text="What the key is narrowed to. With none chosen it may do all that its role may.",
+    )
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
-
-    objects = ApiKeyQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = "API key"

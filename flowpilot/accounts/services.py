@@ -1,22 +1,12 @@
-"""What writes accounts: members and API keys."""
-
-import hashlib
-import re
-import secrets
-from datetime import datetime
-from typing import Any
+"""What writes accounts and their members."""
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
-from flowpilot.accounts.models import Account, ApiKey, Membership, Team, User
+from flowpilot.accounts.models import Account, Membership, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_erasable, audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed
-
-KEY_MARK = "fp"
-KEY_TEXT = re.compile(rf"{KEY_MARK}_([0-9]{{1,18}})_([0-9a-f]{{8}})_([0-9a-f]{{64}})")
 
 
 def account_create(*, slug: str, name: str, time_zone: str = "UTC") -> Account:
@@ -115,54 +105,3 @@ def require_other_owner(membership: Membership) -> None:
     owners = Membership.objects.filter(account=membership.account, role=Role.OWNER, user__is_active=True, api_key=None)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise Conflict("this is the account's last owner; make somebody else an owner first")
-
-
-@transaction.atomic
-def api_key_create(
-    *, actor: User, account: Account, name: str, role: str = Role.SERVICE, expires_at: datetime | None = None
-) -> tuple[ApiKey, str]:
-    """A key and its one-time text, `fp_<account>_<prefix>_<secret>`.
-
-    The secret has 256 bits, so a plain SHA-256 is enough to keep: there is nothing to guess.
-    Raises NotAllowed where `actor` is no owner of the account.
-    """
-    prefix, secret = secrets.token_hex(4), secrets.token_hex(32)
-    key = ApiKey(account=account, name=name, prefix=prefix, created_by=actor, expires_at=expires_at)
-    if not actor.has_perm("accounts.add_apikey", key):
-        raise NotAllowed("only an owner of this account may make API keys")
-    # Each key acts as a user of its own, so that scope, permissions and audit hold as they do for people.
-    user = User.objects.create_user(f"key-{prefix}@{account.slug}.invalid", None, full_name=f"API key {name}")
-    key.membership = Membership.objects.create(account=account, user=user, role=role)
-    key.secret_hash = _hash(secret)
-    key.save()
-    audit_record(actor=actor, action="api_key.created", target=key, after={"prefix": prefix, "role": role})
-    return key, f"{KEY_MARK}_{account.pk}_{prefix}_{secret}"
-
-
-@transaction.atomic
-def api_key_revoke(*, actor: User, key: ApiKey) -> None:
-    """End a key at once; revoking twice changes nothing. Raises NotAllowed."""
-    if not actor.has_perm("accounts.change_apikey", key):
-        raise NotAllowed("only an owner of this account may revoke API keys")
-    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
-        audit_record(actor=actor, action="api_key.revoked", target=key, before={"prefix": key.prefix})
-
-
-def api_key_authenticate(text: str) -> ApiKey | None:
-    """The usable key that `text` names, or None. Notes its use, at most once a minute."""
-    match = KEY_TEXT.fullmatch(text)
-    if match is None:
-        return None
-    account_id, prefix, secret = match.groups()
-    keys: Any = ApiKey.objects.usable().select_related("membership__user", "account")
-    key: ApiKey | None = keys.filter(account=int(account_id), prefix=prefix).first()
-    if key is None or not secrets.compare_digest(key.secret_hash, _hash(secret)):
-        return None
-    now = timezone.now()
-    if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
-    return key
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

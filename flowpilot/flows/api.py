@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import TenantViewSet
 from flowpilot.common.errors import InvalidInput, NotFound
 from flowpilot.flows.definition import definition_schema
@@ -93,6 +94,7 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     queryset = Flow.objects.select_related("current_version", "owner").order_by("title", "id")
     filterset_class = FlowFilter
     ordering_fields = ("title", "updated_at")
+    scopes: ClassVar = {"GET": KeyScope.FLOWS_READ}
     # Who may read a flow may read its versions.
     action_permissions: ClassVar[dict[str, str]] = {"versions": "view", "diff": "view", "export": "view"}
 
@@ -176,6 +178,7 @@ class DefinitionSchemaView(APIView):
     """The JSON Schema of a flow's definition."""
 
     required_permission = "flows.view_flow"
+    scopes: ClassVar = {"GET": KeyScope.FLOWS_READ}
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:

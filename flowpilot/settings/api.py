@@ -4,13 +4,18 @@ from flowpilot.settings.environment import env
 
 # Of each API key, and of each log-in; 0 is without limit.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=1_200)
+# Wrong API keys that one address may bring in a minute; 0 is without limit.
+API_KEY_TRIES = env.int("API_KEY_TRIES", default=30)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "flowpilot.accounts.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["flowpilot.common.permissions.HasModelPermission"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "flowpilot.accounts.scopes.HasScope",
+        "flowpilot.common.permissions.HasModelPermission",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["flowpilot.common.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": [

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 
+from flowpilot.accounts.scopes import KeyScope
 from flowpilot.accounts.selectors import account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
@@ -71,6 +72,7 @@ class IngestJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantV
     serializer_class = IngestJobSerializer
     filterset_class = IngestJobFilter
     parser_classes = [NdjsonParser]
+    scopes: ClassVar = {"GET": KeyScope.SESSIONS_READ, "POST": KeyScope.SESSIONS_WRITE}
     action_permissions: ClassVar[dict[str, str]] = {"results": "view"}
     reads_stream = True
 

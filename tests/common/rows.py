@@ -55,6 +55,7 @@ NO_TEXT_OF_ANYBODY = {
     "KnowledgeGap.node_id",
     "KnowledgeGap.option_id",
     "ApiKey.secret_hash",
+    "ApiKey.previous_hash",
     "AISession.node_id",
     "SessionStep.node_id",
 }

@@ -56,6 +56,7 @@ ADMIN = {
 # a POST is answered). Who may see the row but not this gets 403.
 ADMIN_OF_ROW = {
     "ai_sessions_ingestjob_results": ("ai_sessions_ingestjob", WORKERS, 200),
+    "accounts_apikey_rotate": ("accounts_apikey", OWNERS, 405),
     "ai_sessions_psaconnection_test": ("ai_sessions_psaconnection", OWNERS, 405),
     "webhooks_webhookendpoint_test": ("webhooks_webhookendpoint", OWNERS, 405),
     "webhooks_webhookendpoint_rotate": ("webhooks_webhookendpoint", OWNERS, 405),

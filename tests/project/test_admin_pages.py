@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
+from flowpilot.accounts.apikeys import api_key_create
 from flowpilot.accounts.models import Membership, User
-from flowpilot.accounts.services import api_key_create
 from proposals.models import AnalysisRun
 from tests.conftest import Cast
 from tests.factories import PASSWORD
