@@ -8,9 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.test import Client, override_settings
 
-from flowpilot.accounts.apikeys import api_key_create, membership_create
+from flowpilot.accounts.apikeys import api_key_create
 from flowpilot.accounts.models import Account
 from flowpilot.accounts.roles import Role
+from flowpilot.accounts.services import membership_create
 from flowpilot.common.benchmarks import Case, compare, table_of
 from flowpilot.flows.models import Flow
 from flowpilot.flows.services import flow_create
