@@ -1,6 +1,7 @@
 """The fixed cast of the tests, and where the shared measuring data lies."""
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from flowpilot.accounts.models import Account, Team, User
@@ -65,8 +68,7 @@ class Cast:
     root: User  # platform superuser
 
 
-@pytest.fixture
-def cast(db: None) -> Cast:
+def make_cast() -> Cast:
     account, other = make_account("northwind", "Northwind MSP"), make_account("contoso", "Contoso IT")
     return Cast(
         account=account,
@@ -80,6 +82,33 @@ def cast(db: None) -> Cast:
         mallory=make_member(other, Role.TEAM_ADMIN, "mallory@contoso.test", "Mallory"),
         root=User.objects.create_superuser("root@platform.test", "a long enough phrase"),
     )
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return make_cast()
+
+
+MadeOnce = Callable[[Callable[[], Any]], Any]
+
+
+@pytest.fixture(scope="module")
+def made_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[MadeOnce]:
+    """`made_once(make)` gives what `make()` gives, whose rows stay until the module's last test.
+
+    Each test's own transaction lies within the one that is begun here: what a test changes is as it was for the next.
+    Not for modules with tests of real transactions.
+    """
+    whole = transaction.atomic()
+
+    def once(make: Callable[[], Any]) -> Any:
+        with django_db_blocker.unblock():
+            return make()
+
+    once(whole.__enter__)
+    yield once
+    once(lambda: transaction.set_rollback(True))
+    once(lambda: whole.__exit__(None, None, None))
 
 
 @pytest.fixture

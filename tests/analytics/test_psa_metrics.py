@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any
@@ -15,14 +16,14 @@ from analytics.metrics.counting import Durations
 from analytics.push_facts import push_fact
 from analytics.rows.pushes import PUSHES
 from analytics.scope import NO_DOMAIN, Scope
-from flowpilot.accounts.models import Team
+from flowpilot.accounts.models import Account, Team
 from flowpilot.accounts.roles import Role
 from flowpilot.common.statistics import Rate
 from sessions.models import Client, PsaAttempt, PsaPush
 from sessions.psa.selectors import OUTCOMES, push_counts
 from tests.analytics.rows import make_history
-from tests.conftest import Cast
-from tests.factories import make_member, make_push, make_session
+from tests.conftest import Cast, MadeOnce, make_cast
+from tests.factories import make_account, make_member, make_push, make_session
 
 METRICS = "/api/v1/metrics/psa/"
 QUERIES: dict[str, Callable[[Cast], dict[str, Any]]] = {
@@ -70,11 +71,31 @@ def tracked(push: PsaPush) -> timedelta:
     return end - start
 
 
+@pytest.fixture(scope="module")
+def people(made_once: MadeOnce) -> Cast:
+    """The cast, with a random history of both accounts."""
+
+    def make() -> Cast:
+        cast, now = make_cast(), timezone.now()
+        make_history(cast.account, now, count=400)
+        make_history(cast.other_account, now, count=40, seed=8)
+        return cast
+
+    return made_once(make)
+
+
+@pytest.fixture
+def cast(db: None, people: Cast) -> Cast:
+    return deepcopy(people)
+
+
+@pytest.fixture
+def empty(db: None) -> Account:
+    return make_account("empty")
+
+
 @pytest.mark.parametrize("name", QUERIES)
 def test_the_figures_are_those_of_a_recount(cast: Cast, name: str) -> None:
-    now = timezone.now()
-    make_history(cast.account, now, count=400)
-    make_history(cast.other_account, now, count=40, seed=8)
     scope = Scope.from_query(cast.carol, QUERIES[name](cast))
     everything = PsaPush.objects.filter(account=cast.account).select_related("session", "connection")
     pushes = [push for push in everything if in_scope(push, scope)]
@@ -105,50 +126,52 @@ def test_the_figures_are_those_of_a_recount(cast: Cast, name: str) -> None:
     assert sum(sum(week.counts.values()) for week in details.periods("week")) == len(pushes)
 
 
-def test_a_push_counts_once_whatever_its_attempts(cast: Cast) -> None:
+def test_a_push_counts_once_whatever_its_attempts(empty: Account) -> None:
     """Also when the rows of its tries have gone; and one that an unclear try had written is written."""
-    session, now = make_session(cast.account), timezone.now()
+    session, now = make_session(empty), timezone.now()
     done = {"state": "succeeded", "settled_at": now, "next_attempt_at": None}
     many = make_push(session, attempt_count=3, **done)
     found = make_push(session, attempt_count=2, **done)
     make_push(session, attempt_count=1, **done)
     for number, outcome in enumerate(("failed", "rejected", "sent"), 1):
         PsaAttempt.objects.create(
-            account=cast.account, push=many, number=number, started_at=now, finished_at=now, outcome=outcome
+            account=empty, push=many, number=number, started_at=now, finished_at=now, outcome=outcome
         )
     for number, outcome in enumerate(("unknown", "found"), 1):
         PsaAttempt.objects.create(
-            account=cast.account, push=found, number=number, started_at=now, finished_at=now, outcome=outcome
+            account=empty, push=found, number=number, started_at=now, finished_at=now, outcome=outcome
         )
     expected = {"first_try": 1, "eventual": 2, "exhausted": 0, "pending": 0, "unknown": 0}
-    scope = Scope.from_query(cast.carol, {"first": "2020-01-01", "last": f"{now + timedelta(days=1):%Y-%m-%d}"})
+    scope = Scope.from_query(
+        make_member(empty, Role.ANALYST), {"first": "2020-01-01", "last": f"{now + timedelta(days=1):%Y-%m-%d}"}
+    )
     assert psa.summary(scope).outcomes == expected
     PsaAttempt.objects.all().delete()
     assert psa.summary(scope).outcomes == expected
 
 
 def test_outcomes_are_those_of_the_ticketing_side(cast: Cast) -> None:
-    make_history(cast.account, timezone.now())
     scope = Scope.from_query(cast.carol, {"days": 90})
     counts = push_counts(psa.scoped_pushes(scope))
     assert {name: getattr(counts, name) for name in OUTCOMES} == psa.summary(scope).outcomes
 
 
-def test_a_member_of_one_team_counts_that_team(cast: Cast) -> None:
-    make_push(make_session(cast.account, team="Service Desk"))
-    make_push(make_session(cast.account, team="Field"))
+def test_a_member_of_one_team_counts_that_team(cast: Cast, empty: Account) -> None:
+    make_push(make_session(empty, team="Service Desk"))
+    make_push(make_session(empty, team="Field"))
+    make_push(make_session(empty))
     make_push(make_session(cast.account))
-    make_push(make_session(cast.other_account))
-    tess = make_member(cast.account, Role.ANALYST, team=cast.team)
+    tess = make_member(empty, Role.ANALYST, team=Team.objects.get(account=empty, name="Service Desk"))
     assert psa.summary(Scope.from_query(tess, {})).created == 1
-    assert psa.summary(Scope.from_query(cast.carol, {})).created == 3
+    assert psa.summary(Scope.from_query(make_member(empty, Role.OWNER), {})).created == 3
 
 
-def test_days_are_those_of_the_scopes_zone(cast: Cast) -> None:
-    push = make_push(make_session(cast.account))
+def test_days_are_those_of_the_scopes_zone(empty: Account) -> None:
+    push = make_push(make_session(empty))
+    analyst = make_member(empty, Role.ANALYST)
     PsaPush.objects.filter(pk=push.pk).update(created_at=datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
     for zone, day in (("Europe/London", date(2026, 3, 1)), ("Pacific/Auckland", date(2026, 3, 2))):
-        scope = Scope.from_query(cast.carol, {"first": "2026-02-20", "last": "2026-03-05", "zone": zone})
+        scope = Scope.from_query(analyst, {"first": "2026-02-20", "last": "2026-03-05", "zone": zone})
         assert list(psa.details(scope).days) == [day]
 
 
@@ -175,7 +198,6 @@ def test_a_fact_is_read_from_its_name(name: str, label: str | None) -> None:
 
 
 def test_facts_put_together_hold_together(cast: Cast) -> None:
-    make_history(cast.account, timezone.now())
     scope = Scope.from_query(cast.carol, {"days": 90})
     fact = push_fact("written-attempts-2-system-halopsa-kind-note")
     assert fact is not None
@@ -191,8 +213,6 @@ def test_facts_put_together_hold_together(cast: Cast) -> None:
 @pytest.mark.parametrize("scope", ["days=90", "team", "days=90&domain=-", "days=90&technician=bob%40northwind.test"])
 def test_the_queue_shows_what_is_to_be_tried_again(cast: Cast, login: Any, scope: str) -> None:
     """The page's link to the admin opens the exhausted pushes of the scope, and they can be queued there."""
-    make_history(cast.account, timezone.now())
-    make_history(cast.other_account, timezone.now(), count=30, seed=3)
     team = Team.objects.get(account=cast.account, name="Field")
     browser = login(cast.alice)
     page = browser.get(f"{reverse('analytics:psa')}?{f'team={team.pk}' if scope == 'team' else scope}")
@@ -211,7 +231,6 @@ def test_the_queue_shows_what_is_to_be_tried_again(cast: Cast, login: Any, scope
 
 
 def test_the_api_tells_what_the_metrics_tell(cast: Cast, api: Any) -> None:
-    make_history(cast.account, timezone.now())
     query = {"days": "90", "domain": "networking", "step": "day"}
     body = api(cast.carol).get(METRICS, query).json()
     scope = Scope.from_query(cast.carol, query)
@@ -233,9 +252,10 @@ def test_the_api_tells_what_the_metrics_tell(cast: Cast, api: Any) -> None:
     assert api(cast.carol).get(METRICS, {"step": "year"}).status_code == 400
 
 
-def test_nothing_was_told(cast: Cast, login: Any, api: Any) -> None:
-    found = psa.summary(Scope.from_query(cast.carol, {}))
+def test_nothing_was_told(empty: Account, login: Any, api: Any) -> None:
+    analyst = make_member(empty, Role.ANALYST)
+    found = psa.summary(Scope.from_query(analyst, {}))
     assert (found.created, found.tracked, found.latency.written) == (0, timedelta(), Durations(0, None, None))
-    assert "over a connection under Set-up" in login(cast.carol).get(reverse("analytics:psa")).content.decode()
-    body = api(cast.carol).get(METRICS).json()
+    assert "over a connection under Set-up" in login(analyst).get(reverse("analytics:psa")).content.decode()
+    body = api(analyst).get(METRICS).json()
     assert (body["rates"]["eventual"]["share"], body["hours_tracked"], body["points"]) == (None, 0, [])

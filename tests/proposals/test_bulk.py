@@ -106,9 +106,14 @@ class TestConfirmation:
         )
         browser = login(cast.alice)
         page = act(browser, "dismiss", [], select_across=["0", "1"])
-        assert len(page.context["allowed"]) == 500
-        done = confirm(browser, "dismiss", [row.proposal for row in page.context["allowed"]])
-        assert "500 done, 0 skipped, 0 failed" in message_texts(done)
+        asked = [row.proposal for row in page.context["allowed"]]
+        assert len(asked) == 500
+        # What others have decided meanwhile cannot be, which is quicker than deciding.
+        FlowProposal.objects.filter(pk__in=[proposal.pk for proposal in asked[5:]]).update(
+            status=Status.DISMISSED, reviewed_at=timezone.now(), reviewed_by=cast.olivia
+        )
+        done = confirm(browser, "dismiss", asked)
+        assert "5 done, 0 skipped, 495 failed" in message_texts(done)
 
 
 class TestDecisions:
