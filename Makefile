@@ -5,13 +5,18 @@ STAMP := .venv/.installed
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host
 
-.PHONY: run test lint install requirements licences audit clean
+.PHONY: run test fuzz lint install requirements licences audit clean
 
 run: install  ## everything on this machine: http://localhost:8000/
 	@$(BIN)/python -m flowpilot.embedded $(BIN)/python -m flowpilot.up
 
 test: install  ## the whole suite, on a database and a Redis of its own
 	@PLAIN_STATIC=1 $(BIN)/python -m flowpilot.embedded --temporary $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+CASES ?= 500
+fuzz: install  ## every operation of the API, CASES times or more; writes var/fuzz.md (ONLY=REGEX for some of them)
+	@$(BIN)/python -m flowpilot.embedded --temporary $(BIN)/python -m tests.contract.fuzz --cases $(CASES) \
+		--only '$(ONLY)' --summary var/fuzz.md
 
 lint: install
 	$(BIN)/ruff check .

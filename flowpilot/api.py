@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import SimpleRouter
 
-import flowpilot.openapi  # noqa: F401  # tells the schema of API keys
+import flowpilot.openapi.hooks  # noqa: F401  # tells the schema of API keys
 from analytics.gaps.api import KnowledgeGapViewSet
 from flowpilot.flows.api import DefinitionSchemaView, FlowViewSet
 from proposals.api import FlowProposalViewSet

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -57,6 +58,10 @@ class ApiMixin(APIView):
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        method = (request.method or "").lower()
+        if request.user.is_authenticated and not (method in self.http_method_names and hasattr(self, method)):
+            # Before permissions: what nobody may do is no question of a role.
+            raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
         if request.method in SAFE_METHODS or self.reads_stream:
             return

@@ -19,3 +19,19 @@ class Ordering(OrderingFilter):
                 details={"ordering": [f"“{name[:40]}” is not one of: {offered}." for name in unknown]},
             )
         return list(fields)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        names = [sign + name for name in getattr(view, "ordering_fields", ()) for sign in ("", "-")]
+        if not names:
+            return []
+        return [
+            {
+                "name": self.ordering_param,
+                "in": "query",
+                "required": False,
+                "description": "Of several the first counts most; `-` is the greatest first.",
+                "style": "form",
+                "explode": False,
+                "schema": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": names}},
+            }
+        ]

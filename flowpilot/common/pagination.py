@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework.pagination import CursorPagination
 
+from flowpilot.common.errors import InvalidInput
+
 
 class Pagination(CursorPagination):
     """From one page to the next by a cursor: the thousandth costs what the first does, and what comes in meanwhile
@@ -16,6 +18,27 @@ class Pagination(CursorPagination):
     # rows without a word.
     offset_cutoff: Any = None
     invalid_cursor_message = "There is no such page."
+
+    def get_page_size(self, request: Any) -> int:
+        """Raises InvalidInput: a size that is none would be taken for the usual one without a word."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        if not (asked.isascii() and asked.isdecimal() and len(asked) < 10 and 0 < int(asked) <= self.max_page_size):
+            raise InvalidInput(
+                "This is no size of a page.",
+                details={
+                    self.page_size_query_param: [f"“{asked[:40]}” is not a number from 1 to {self.max_page_size}."]
+                },
+            )
+        return int(asked)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for parameter in found:
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"] |= {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        return found
 
     def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
         """The queryset's order, made total by the id."""

@@ -9,10 +9,9 @@ from rest_framework.decorators import action
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from flowpilot.accounts.scopes import KeyScope
-from flowpilot.common.api import TenantViewSet
+from flowpilot.common.api import ApiMixin, TenantViewSet
 from flowpilot.common.errors import InvalidInput, NotFound
 from flowpilot.flows.definition import definition_schema
 from flowpilot.flows.diff import diff_definitions
@@ -174,7 +173,7 @@ def _version(flow: Flow, number: str | None) -> FlowVersion:
     return found
 
 
-class DefinitionSchemaView(APIView):
+class DefinitionSchemaView(ApiMixin):
     """The JSON Schema of a flow's definition."""
 
     required_permission = "flows.view_flow"

@@ -41,9 +41,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "flowpilot.openapi.add_pydantic_schemas",
-        "flowpilot.openapi.add_common_parameters",
-        "flowpilot.openapi.add_error_responses",
+        "flowpilot.openapi.hooks.add_pydantic_schemas",
+        "flowpilot.openapi.hooks.add_common_parameters",
+        "flowpilot.openapi.refusals.add_refusals",
+        "flowpilot.openapi.examples.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
         "SessionStatus": "sessions.models.AISession.Status",

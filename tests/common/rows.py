@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -30,7 +31,6 @@ from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import TenantModel
 from proposals.models import (
     AnalysisRun,
-    FlowProposal,
     ProposalEvidence,
     ProposalViewer,
     ReplayReport,
@@ -117,9 +117,12 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
         run, push, push.connection, script, script.template_version.template, gap, job,
         delivery, delivery.endpoint,
     ]  # fmt: skip
-    found = Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in (*rows, event) if r is not None})
     stamp(account, word)
-    return found
+    return rows_by_name(word, [*rows, event])
+
+
+def rows_by_name(word: str, rows: Iterable[models.Model | None]) -> Rows:
+    return Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in rows if r is not None})
 
 
 def make_kept(account: Account, word: str, team: Team) -> None:
@@ -224,19 +227,19 @@ def limited_member(account: Account, role: str, team: Team, email: str) -> User:
     return user
 
 
-def other_team_rows(account: Account, word: str, member: User) -> FlowProposal:
+def other_team_rows(account: Account, word: str, member: User) -> Rows:
     """A session, its analysis and push, a proposal, gaps and an event of another team of `account`, with `word`."""
     team = Team.objects.create(account=account, name=f"{word} team")
     session = make_session(account, team=team.name, title=word, problem_summary=word, resolution_summary=word)
     proposal = make_proposal(account, sessions=0, team=team, title=word, description=word, source_session=session)
-    SessionAnalysis.objects.create(account=account, session=session, state="failed", error=word)
+    analysis = SessionAnalysis.objects.create(account=account, session=session, state="failed", error=word)
     push = make_push(session, ticket_id=word, payload={"text": word})
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now(), error=word)
     template = make_template(account, title="Ours")
-    GeneratedScript.objects.create(
+    script = GeneratedScript.objects.create(
         account=account, team=team, template_version=template, session=session, text=word, node_id=word
     )
-    KnowledgeGap.objects.create(account=account, team=team, kind="dead_end", key=f"dead_end:{word}", title=word)
+    gap = KnowledgeGap.objects.create(account=account, team=team, kind="dead_end", key=f"dead_end:{word}", title=word)
     KnowledgeGap.objects.create(account=account, kind="dead_end", key=f"dead_end:of teams {word}", title=word)
     audit_record(actor=member, action="seen", target=proposal, reason=word)
-    return proposal
+    return rows_by_name(word, [session, proposal, analysis, push, script, gap])

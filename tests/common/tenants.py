@@ -1,7 +1,12 @@
 """Who may open which address: the tables of the tenant matrix, and the walk that tries them."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
+
+from django.urls import reverse
 
 from flowpilot.accounts.models import User
 from tests.common.rows import Rows
@@ -9,14 +14,17 @@ from tests.conftest import Cast
 
 HOME, FOREIGN, OTHER_TEAM = "Homeland", "Zyzzyva", "Quixotic"
 ABSENT = 987_654_321
+# As long as the foreign word, and in no row.
+ABSENT_WORD = "Yxqvwkj"
 
-EVERYONE = {"olivia", "alice", "bob", "carol", "sam", "tess", "root"}
+EVERYONE = {"olivia", "alice", "bob", "carol", "sam", "tess", "ted", "root"}
 READERS = EVERYONE - {"bob"}
 # Who may work sessions, and send them.
-WORKERS = EVERYONE - {"carol"}
+WORKERS = EVERYONE - {"carol", "ted"}
 REVIEWERS = {"olivia", "alice", "tess", "root"}
 OWNERS = {"olivia", "root"}
 ROOT = {"root"}
+OF_ONE_TEAM = {"tess", "ted"}
 NOBODY: set[str] = set()
 
 
@@ -108,7 +116,7 @@ ADMIN_OF_SITE = {
 # Scripts of a session: who may open them, and the row that the address names beside the session.
 SCRIPTS: dict[str, tuple[set[str], str | None]] = {
     "scripts:panel": (EVERYONE, None),
-    "scripts:form": (EVERYONE - {"carol", "sam"}, "ai_sessions_scripttemplate"),
+    "scripts:form": (EVERYONE - {"carol", "ted", "sam"}, "ai_sessions_scripttemplate"),
     "scripts:generated": (EVERYONE, "ai_sessions_generatedscript"),
 }
 DASHBOARDS = {
@@ -138,7 +146,7 @@ FIGURES = {
 }
 # Knowledge gaps: the list; who may open one, and what they then get (405 where only a POST is answered).
 GAPS = {"gaps:list": READERS}
-GAP = {"gaps:detail": (READERS, 200), "gaps:propose": (REVIEWERS, 405), "gaps:edit": (REVIEWERS, 405)}
+GAP_PAGES = {"gaps:detail": (READERS, 200), "gaps:propose": (REVIEWERS, 405), "gaps:edit": (REVIEWERS, 405)}
 # The technician's pages of a session.
 WORK = {"work:home": 200, "work:start": 405, "work:ticket": 405, "work:clients": 200}
 WORK_OF_ROW = {
@@ -147,51 +155,63 @@ WORK_OF_ROW = {
 }  # fmt: skip
 # Of these, what whoever reads the session may open too.
 WORK_TO_READ = {"work:file"}
-API_OF_LIST = {
-    "session-list": EVERYONE,
-    "proposal-list": READERS,
-    "flow-list": EVERYONE,
-    "ingest-job-list": WORKERS,
-    "metrics-summary": READERS,
-    "metrics-series": READERS,
-    "metrics-tiers": READERS,
-    "metrics-coverage": READERS,
-    "gap-list": READERS,
-    "metrics-psa": READERS,
-    "metrics-scripts": READERS,
-    "metrics-handovers": READERS,
-    "metrics-review": READERS,
-    "metrics-funnel": READERS,
-    "metrics-flows": READERS,
-    "definition-schema": EVERYONE,
-}
-# (who may, the row, the answer to those who may: an empty decision is refused field by field)
-API_OF_ROW = {
-    "session-detail": (EVERYONE, "ai_sessions_aisession", 200),
-    "flow-detail": (EVERYONE, "flows_flow", 200),
-    "flow-versions": (EVERYONE, "flows_flow", 200),
-    "flow-diff": (EVERYONE, "flows_flow", 200),
-    "flow-export": (EVERYONE, "flows_flow", 200),
-    "ingest-job-detail": (WORKERS, "ai_sessions_ingestjob", 200),
-    "ingest-job-results": (WORKERS, "ai_sessions_ingestjob", 200),
-    "gap-detail": (READERS, "analytics_knowledgegap", 200),
-    "metrics-flow": (READERS, "flows_flow", 200),
-    "proposal-detail": (READERS, "proposals_flowproposal", 200),
-    **{
-        f"proposal-{decision}": (REVIEWERS, "proposals_flowproposal", 400)
-        for decision in ("approve", "publish", "dismiss", "reject")
-    },
-}
 API_FOR_ALL = {"schema", "docs"}
 PLAIN = {"home", "healthz", "readyz", "metrics"}
 
 
+# Addresses that anybody may open without a log-in; everything else asks for one, or is not there.
+OPEN = {
+    "/admin/login/",
+    "/admin/logout/",
+    "/api/v1/docs/",
+    "/api/v1/schema/",
+    "/healthz",
+    "/readyz",
+}
+# What fills an address in, whoever asks; the row itself does not matter to a stranger.
+FILLED = {
+    "account_id": "1", "app_label": "flows", "content_type_id": "1", "fact": "ended", "id": "1", "key": "0" * 32,
+    "number": "1", "object_id": "1", "pk": "1", "script_pk": "1", "source": "sessions", "template_pk": "1",
+    "url": "nothing", "version": "1",
+}  # fmt: skip
+
+
 @dataclass
 class World:
+    """`home` is a row of every kind of one's own account, `elsewhere` some of another team of it, `foreign` of another
+    account. `key` is the text of an API key of the account."""
+
     cast: Cast
     people: dict[str, User]
     home: Rows
+    elsewhere: Rows
     foreign: Rows
+    key: str
+
+
+def told(response: Any, *ids: Any) -> tuple[int, str, str]:
+    """What an answer tells, without what differs between any two: `ids`, the request's id and the form's token."""
+    raw = b"".join(response) if response.streaming else response.content
+    headers = "\n".join(f"{k}: {v}" for k, v in sorted(response.items()) if k not in _OF_ONE_ANSWER)
+    return response.status_code, _without(raw.decode(), ids), _without(headers, ids)
+
+
+def open_address(name: str, *more: Any) -> str:
+    """The address with `{}` for the row's id."""
+    return reverse(name, args=[ABSENT, *more]).replace(str(ABSENT), "{}")
+
+
+_OF_ONE_ANSWER = {"Content-Length", "Expires", "Last-Modified", "X-Request-ID"}
+
+
+def _without(text: str, ids: Iterable[Any]) -> str:
+    for one in ids:
+        # %3D: an address within an address.
+        found = rf"(?:(?<![0-9A-Za-z])|(?<=%3D)){re.escape(str(one))}(?![0-9A-Za-z])"
+        text = re.sub(found, "ID", text, flags=re.IGNORECASE)
+    # The end of a period that is not over is now.
+    text = re.sub(r'"(?:request_id|end)": ?"[^"]*"', "", text)
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", text)
 
 
 @dataclass
@@ -208,6 +228,29 @@ class Walk:
     def post(self, url: str, data: Any, expected: int) -> Any:
         return self._check("POST", url, self.client.post(url, data), expected, self.name == "root")
 
+    def alike(
+        self, address: str, foreign: Any, absent: Any, expected: int | None, data: Any = None, *, echoes: bool = False
+    ) -> None:
+        """`{}` of the address is filled with what is foreign and with what never was: one answer to both.
+
+        With `echoes` the page may show again what was asked for. Without `expected` any answer will do.
+        """
+        urls = address.replace("{}", quote(str(foreign))), address.replace("{}", quote(str(absent)))
+        self.alike_urls(urls, expected, [foreign, absent], data, echoes=echoes)
+
+    def alike_urls(
+        self, urls: tuple[str, str], expected: int | None, ids: list[Any], data: Any = None, *, echoes: bool = False
+    ) -> None:
+        """Two addresses that differ in `ids` alone: one answer to both."""
+        answers = []
+        for url in urls:
+            response = self.client.get(url) if data is None else self.client.post(url, data)
+            status = response.status_code if expected is None else expected
+            self._check("GET" if data is None else "POST", url, response, status, echoes)
+            answers.append(told(response, *ids, *(quote(str(one)) for one in ids)))
+        if answers[0] != answers[1]:
+            self.wrong.append(f"{urls[0]} is not as {urls[1]}: {_difference(*answers)}")
+
     def _check(self, method: str, url: str, response: Any, expected: int, foreign_may_show: bool) -> Any:
         if response.status_code != expected:
             self.wrong.append(f"{method} {url}: {response.status_code}, not {expected}")
@@ -215,3 +258,13 @@ class Walk:
         if not foreign_may_show and self.name != "root" and FOREIGN.lower() in text.decode().lower():
             self.wrong.append(f"{method} {url} shows a foreign word")
         return response
+
+
+def _difference(one: tuple[int, str, str], other: tuple[int, str, str]) -> str:
+    """The first place where they part."""
+    for mine, its in zip(one, other, strict=True):
+        if mine != its:
+            place = next((n for n, (a, b) in enumerate(zip(str(mine), str(its), strict=False)) if a != b), 0)
+            near = slice(max(0, place - 40), place + 60)
+            return f"“{str(mine)[near]}” is not “{str(its)[near]}”"
+    return ""

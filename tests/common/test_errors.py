@@ -33,7 +33,7 @@ NOWHERE_SQL, NOWHERE_REDIS = "postgresql://nobody@127.0.0.1:1/none", "redis://12
         ("bob", "get", "sessions/?cursor=9", None, 404, "not_found"),
         ("bob", "get", "sessions/?status=x", None, 400, "invalid"),
         ("bob", "post", "sessions/", {}, 400, "invalid"),
-        ("alice", "post", "flows/", {}, 403, "permission_denied"),
+        ("carol", "post", "sessions/", [], 403, "permission_denied"),
         ("root", "post", "flows/", {}, 405, "method_not_allowed"),
         ("bob", "get", "nothing/here/", None, 404, "not_found"),
         ("bob", "get", "sessions/1/steps/", None, 404, "not_found"),

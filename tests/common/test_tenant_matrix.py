@@ -4,6 +4,7 @@ The tables of `tenants` name every address of the admin, the dashboards and the 
 fails here. A foreign row answers as an absent one does, 404; a missing right is 403.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,29 +12,33 @@ import pytest
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 from django.utils import timezone
 
 from flowpilot.accounts.models import ApiKey, Membership, Team
 from flowpilot.webhooks.models import WebhookDelivery
 from proposals.models import FlowProposal, SessionAnalysis
 from sessions.models import PsaPush
+from tests.common.operations import OPERATIONS, address_of
 from tests.common.rows import tenant_models, text_fields
 from tests.common.tenants import (
     ABSENT,
+    ABSENT_WORD,
     ADMIN,
     ADMIN_OF_ROW,
     ADMIN_OF_SITE,
     API_FOR_ALL,
-    API_OF_LIST,
-    API_OF_ROW,
     DASHBOARDS,
     DASHBOARDS_OF_ROW,
     EVERYONE,
+    FILLED,
     FOREIGN,
-    GAP,
+    GAP_PAGES,
     GAPS,
     HOME,
+    OF_ONE_TEAM,
+    OPEN,
     PLAIN,
     SCRIPTS,
     WORK,
@@ -42,35 +47,65 @@ from tests.common.tenants import (
     WORKERS,
     Walk,
     World,
+    open_address,
 )
 
 
-def names(patterns: list[Any], prefix: str = "") -> Iterator[str]:
-    """Every named address, `namespace:name`."""
+def addresses(patterns: list[Any], prefix: str = "", before: str = "") -> Iterator[tuple[str | None, str]]:
+    """Every address: its name, `namespace:name`, and its path with `FILLED` for what it takes."""
     for pattern in patterns:
+        path = before + filled(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            yield from names(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else prefix)
-        elif isinstance(pattern, URLPattern) and pattern.name:
-            yield prefix + pattern.name
+            inner = f"{pattern.namespace}:" if pattern.namespace else prefix
+            yield from addresses(pattern.url_patterns, inner, path)
+        elif isinstance(pattern, URLPattern):
+            yield (prefix + pattern.name if pattern.name else None), f"/{path}"
+
+
+def filled(pattern: Any) -> str:
+    """A route such as `<int:pk>/do/`, or a regular expression such as `^flows/(?P<pk>[^/.]+)/$`, as a path."""
+    return re.sub(
+        r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)|<(?:\w+:)?(\w+)>",
+        lambda found: FILLED[found[1] or found[2]],
+        str(pattern).removeprefix("^").removesuffix("$").removesuffix("\\Z"),
+    )
 
 
 def test_every_address_is_in_the_tables() -> None:
     usual = ("changelist", "add", "history", "delete", "change")
     expected = {f"admin:{name}_{page}" for name in ADMIN for page in usual}
     expected |= {f"admin:{name}" for name in (*ADMIN_OF_ROW, *ADMIN_OF_SITE)}
-    expected |= {f"api:{name}" for name in (*API_OF_LIST, *API_OF_ROW, *API_FOR_ALL)}
+    expected |= {f"api:{name}" for name in API_FOR_ALL}
+    expected |= {resolve(address_of(key, "1")).view_name for key in OPERATIONS}
     expected |= {
         *DASHBOARDS,
         *DASHBOARDS_OF_ROW,
         "analytics:rows",
         "analytics:reports",
         *GAPS,
-        *GAP,
+        *GAP_PAGES,
         *SCRIPTS,
         *WORK,
         *WORK_OF_ROW,
     }
-    assert set(names(get_resolver().url_patterns)) == expected | PLAIN
+    found = list(addresses(get_resolver().url_patterns))
+    assert {name for name, _ in found if name} == expected | PLAIN
+    # Django's own without a name: a row's address without what to do with it, and whatever else is below /admin/.
+    models = {f"/admin/{m._meta.app_label}/{m._meta.model_name}/1/" for m in admin.site._registry}
+    assert {path for name, path in found if not name} == models | {"/admin/nothing"}
+
+
+def test_a_stranger_opens_nothing(world: World, client: Client) -> None:
+    """Every address there is, whatever it takes: a log-in is asked for, or it is not there; it is never answered."""
+    wrong = []
+    for _, path in addresses(get_resolver().url_patterns):
+        for method in ("get", "post"):
+            response = getattr(client, method)(path)
+            to_login = response.status_code == 302 and "/admin/login/" in response["Location"]
+            refused = response.status_code in {401, 403, 404, 405}
+            if not (to_login or refused) and path not in OPEN:
+                wrong.append(f"{method} {path}: {response.status_code} {response.get('Location', '')}")
+    assert wrong == []
 
 
 def test_the_foreign_word_is_in_every_text_of_the_foreign_rows(world: World) -> None:
@@ -89,6 +124,8 @@ def test_admin_pages(world: World, login: Any, name: str) -> None:
     walk = Walk(login(world.people[name]), name, [])
     for model, pages in ADMIN.items():
         listed = walk.get(reverse(f"admin:{model}_changelist"), 200 if name in pages.see else 403)
+        if name in pages.see and name != "root":
+            require_own_count(walk, world, model, listed)
         if (
             name in pages.see
             and HOME.lower() not in listed.content.decode().lower()
@@ -101,12 +138,31 @@ def test_admin_pages(world: World, login: Any, name: str) -> None:
     assert walk.wrong == []
 
 
+def require_own_count(walk: Walk, world: World, model: str, listed: Any) -> None:
+    """What the list counts is no more than the account has; a foreign row is in no number."""
+    changes = listed.context["cl"]
+    account = world.cast.account
+    rows: Any = changes.model._default_manager
+    path = {"accounts_account": "pk", "accounts_user": "memberships__account"}.get(model, "account")
+    own = rows.filter(**{path: account.pk}).distinct().count()
+    if model == "ai_sessions_scripttemplate":
+        own += rows.filter(account=None).count()
+    if max(changes.result_count, changes.full_result_count or 0) > own:
+        walk.wrong.append(f"{model}: counts {changes.result_count} of {own}")
+
+
 def open_rows(walk: Walk, world: World, address: str, row: str, allowed: set[str]) -> None:
-    """The own, the foreign and the absent row's page."""
+    """The own row's page; those of a foreign row, and of another team's, are as one of a row that never was."""
     may = walk.name in allowed
     walk.get(reverse(address, args=[world.home.pk(row)]), 200 if may else 403)
-    walk.get(reverse(address, args=[world.foreign.pk(row)]), (200 if walk.name == "root" else 404) if may else 403)
-    walk.get(reverse(address, args=[ABSENT]), 404 if may else 403)
+    if walk.name == "root":
+        walk.get(reverse(address, args=[world.foreign.pk(row)]), 200 if may else 403)
+        walk.get(reverse(address, args=[ABSENT]), 404 if may else 403)
+        return
+    page = open_address(address)
+    walk.alike(page, world.foreign.pk(row), ABSENT, 404 if may else 403)
+    if walk.name in OF_ONE_TEAM and row in world.elsewhere.by_name:
+        walk.alike(page, world.elsewhere.pk(row), ABSENT, 404 if may else 403)
 
 
 @pytest.mark.parametrize("name", sorted(EVERYONE))
@@ -145,9 +201,13 @@ def test_other_admin_pages(world: World, login: Any, name: str) -> None:
         own = walk.client.get(reverse(f"admin:{page}", args=[world.home.pk(model)])).status_code
         assert own == (answer if name in deciders else refused) or (own == 403 and name not in deciders), page
         if name != "root":
-            for pk in (world.foreign.pk(model), ABSENT):
-                status = walk.client.get(reverse(f"admin:{page}", args=[pk])).status_code
-                assert status in ({404} if name in deciders else {403, 404}), f"{page} {pk}: {status}"
+            absent = walk.client.get(reverse(f"admin:{page}", args=[ABSENT])).status_code
+            assert absent in ({404} if name in deciders else {403, 404}), f"{page}: {absent}"
+            walk.alike(open_address(f"admin:{page}"), world.foreign.pk(model), ABSENT, absent)
+            if answer == 405:
+                walk.alike(open_address(f"admin:{page}"), world.foreign.pk(model), ABSENT, absent, data={})
+            if name in OF_ONE_TEAM and model in world.elsewhere.by_name:
+                walk.alike(open_address(f"admin:{page}"), world.elsewhere.pk(model), ABSENT, absent)
     assert walk.wrong == []
 
 
@@ -160,14 +220,19 @@ def test_pages_of_work(world: World, login: Any, name: str) -> None:
     for page, answer in WORK_OF_ROW.items():
         more = ["0" * 32] if page == "work:file" else []
         may = name in WORKERS or page in WORK_TO_READ
-        for row, seen in ((world.home, True), (world.foreign, name == "root")):
-            expected = answer if answer == 405 else (answer if seen else 404) if may else 403
-            walk.get(reverse(page, args=[row.pk("ai_sessions_aisession"), *more]), expected)
-        walk.get(reverse(page, args=[ABSENT, *more]), 405 if answer == 405 else 404 if may else 403)
-        if answer == 405:
-            for pk in (world.foreign.pk("ai_sessions_aisession"), ABSENT):
-                status = walk.client.post(reverse(page, args=[pk]), {"act": "note", "text": "mine"}).status_code
-                assert status == (404 if may else 403) or (name == "root" and pk != ABSENT), f"{page}: {status}"
+        session, absent = "ai_sessions_aisession", 404 if may else 403
+        walk.get(reverse(page, args=[world.home.pk(session), *more]), answer if may or answer == 405 else 403)
+        if name == "root":
+            walk.get(reverse(page, args=[world.foreign.pk(session), *more]), answer)
+            continue
+        hidden = [world.foreign, *([world.elsewhere] if name in OF_ONE_TEAM else [])]
+        for rows in hidden:
+            address = open_address(page, *more)
+            walk.alike(address, rows.pk(session), ABSENT, 405 if answer == 405 else absent)
+            if answer == 405:
+                walk.alike(address, rows.pk(session), ABSENT, absent, data={"act": "note", "text": "mine"})
+    if name in WORKERS and name != "root":
+        walk.alike(f"{reverse('work:clients')}?q={{}}", FOREIGN, ABSENT_WORD, 200)
     assert walk.wrong == []
 
 
@@ -199,22 +264,25 @@ def test_autocompletes_offer_own_rows_only(world: World, login: Any, name: str) 
 @pytest.mark.parametrize("name", sorted(EVERYONE - {"root"}))
 def test_foreign_ids_in_a_filter_or_a_search_find_nothing(world: World, login: Any, name: str) -> None:
     client = login(world.people[name])
+    walk = Walk(client, name, [])
     for model, model_admin in admin.site._registry.items():
         label = f"{model._meta.app_label}_{model._meta.model_name}"
         if name not in ADMIN[label].see:
             continue
         url = reverse(f"admin:{label}_changelist")
-        queries = [{"q": FOREIGN}] if model_admin.search_fields else []
+        queries: list[Any] = [("q", FOREIGN, ABSENT_WORD)] if model_admin.search_fields else []
         for item in model_admin.list_filter:
             field = model._meta.get_field(item) if isinstance(item, str) else None
             remote = getattr(field, "related_model", None)
             if remote is not None:
                 foreign = world.foreign.pk(f"{remote._meta.app_label}_{remote._meta.model_name}")
-                queries.append({f"{item}__id__exact": str(foreign)})
-        for query in queries:
-            response = client.get(url, query)
-            assert response.status_code == 200, f"{url} {query}"
-            assert response.context["cl"].result_count == 0, f"{url} {query}"
+                queries.append((f"{item}__id__exact", foreign, ABSENT))
+        for parameter, of_foreign, of_absent in queries:
+            response = client.get(url, {parameter: of_foreign})
+            assert response.status_code == 200, f"{url} {parameter}"
+            assert response.context["cl"].result_count == 0, f"{url} {parameter}"
+            walk.alike(f"{url}?{parameter}={{}}", of_foreign, of_absent, 200, echoes=True)
+    assert walk.wrong == []
 
 
 def test_actions_reach_own_rows_only(world: World, login: Any) -> None:
