@@ -4,4 +4,4 @@ from django.contrib.admin import apps as admin_apps
 
 
 class FlowPilotAdminConfig(admin_apps.AdminConfig):
-    default_site = "flowpilot.common.site.FlowPilotAdminSite"
+    default_site = "flowpilot.accounts.site.FlowPilotAdminSite"

@@ -70,8 +70,10 @@ def notices_of(user: User, wanted: NoticeSettings, since: datetime | None) -> No
 def queue_visit(*, actor: User) -> tuple[NoticeSettings, datetime | None]:
     """Note that a reviewer looks at the queue; gives their settings and since when proposals are new to them.
 
-    Within VISIT of the last look that stays what it was: a reload does not make the news old.
+    Within VISIT of the last look that stays what it was: a reload does not make the news old. Raises NotAllowed.
     """
+    if not actor.has_perm("proposals.view_flowproposal"):
+        raise NotAllowed("only who reads proposals looks at the queue")
     now = timezone.now()
     wanted, is_first = NoticeSettings.objects.get_or_create(
         user=actor, defaults={"queue_looked_at": now, "queue_seen_at": None}

@@ -8,7 +8,7 @@ from analytics.gaps.models import KnowledgeGap
 from analytics.gaps.selectors import has_proposal
 from analytics.gaps.services import gap_lock, gap_move, gap_told, gap_write
 from flowpilot.accounts.models import User
-from flowpilot.common.errors import Conflict, NotFound
+from flowpilot.common.errors import Conflict, NotAllowed, NotFound
 from proposals.models import FlowProposal
 from proposals.review import proposal_start
 from proposals.services import sessions_requeue
@@ -61,6 +61,8 @@ def gap_propose(*, actor: User, gap_id: int) -> int:
     gap = KnowledgeGap.objects.for_user(actor).light().filter(pk=gap_id).first()
     if gap is None:
         raise NotFound("there is no such gap")
+    if not actor.has_perm("proposals.requeue_sessionanalysis", gap):
+        raise NotAllowed("only team admins and owners have sessions analysed again")
     if has_proposal(gap):
         raise Conflict("a proposal for these sessions waits for review already")
     newest = list(gap.sessions().order_by("-ended_at").values_list("pk", flat=True)[:MOST_PROPOSED])

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from flowpilot.accounts.models import Membership, User
+from flowpilot.accounts.models import Membership, TotpDevice, User
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import NotAllowed
 
@@ -58,16 +58,28 @@ def locked_out(request: HttpRequest, response: HttpResponse, credentials: dict[s
 
 @transaction.atomic
 def login_lock_lift(*, actor: User, user: User) -> bool:
-    """Forget a member's wrong passwords; whether there were any. Raises NotAllowed."""
-    memberships = [
-        membership
-        for membership in Membership.objects.filter(user=user).select_related("account", "user", "team")
-        if actor.has_perm("accounts.change_membership", membership)
-    ]
-    if not memberships and not actor.is_superuser:
-        raise NotAllowed("only an owner of this person's account may lift the lock")
+    """Forget a member's wrong passwords and codes; whether there were any. Raises NotAllowed."""
+    memberships = log_in_memberships(actor, user)
     forgotten, _ = AccessAttempt.objects.filter(username=user.email).delete()
+    forgotten += (
+        TotpDevice.objects.filter(user=user)
+        .exclude(failures=0, blocked_until=None)
+        .update(failures=0, blocked_until=None)
+    )
     if forgotten:
         for membership in memberships:
             audit_record(actor=actor, action="login_lock.lifted", target=membership)
     return bool(forgotten)
+
+
+def log_in_memberships(actor: User, user: User) -> list[Membership]:
+    """All of somebody's memberships, if `actor` may mend their log-in.
+
+    That takes an owner of every account where they are a member, for an owner can make anybody a member of their own;
+    and the platform's people are mended by the platform alone. Raises NotAllowed.
+    """
+    memberships = list(Membership.objects.filter(user=user).select_related("account", "user", "team"))
+    owns_all = all(actor.has_perm("accounts.change_membership", membership) for membership in memberships)
+    if not actor.is_superuser and (user.is_superuser or not memberships or not owns_all):
+        raise NotAllowed("only an owner of all accounts where this person is a member may do this")
+    return memberships

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from flowpilot.accounts.roles import Role, role_grants
 from flowpilot.common.errors import InvalidInput
@@ -33,6 +34,11 @@ class Account(models.Model):
     slug = models.SlugField(max_length=50, unique=True, help_text="Names the account in commands and the API.")
     name = models.CharField(max_length=200)
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    admins_need_two_factor = models.BooleanField(
+        "admins use two-factor log-in",
+        default=False,
+        help_text="Owners and team admins who have not set it up are led to it, and to nothing else.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet.as_manager()
@@ -154,6 +160,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     full_name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
+    # Since when a log-in needs a code, too; see `twofactor`.
+    two_factor_at = models.DateTimeField("two-factor log-in since", null=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -174,6 +182,24 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_staff(self) -> bool:
         """Who may enter the admin site: every member of an account."""
         return self.is_superuser or bool(self.active_memberships)
+
+    @property
+    def lacks_two_factor(self) -> bool:
+        """Whether an account wants this person to have a second factor, and there is none."""
+        if self.two_factor_at is not None:
+            return False
+        return any(
+            m.account.admins_need_two_factor and m.role in (Role.OWNER, Role.TEAM_ADMIN)
+            for m in self.active_memberships
+        )
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What every session of this person is signed with: the password, and the second factor where there is one."""
+        password: str = super()._get_session_auth_hash(secret)  # type: ignore[misc]
+        if self.two_factor_at is None:
+            return password
+        signed = f"{password}{self.two_factor_at.isoformat()}"
+        return salted_hmac("flowpilot.accounts.two_factor", signed, secret=secret, algorithm="sha256").hexdigest()
 
     @cached_property
     def active_memberships(self) -> list["Membership"]:
@@ -262,6 +288,35 @@ class ApiKey(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TotpDevice(models.Model):
+    """The app that makes somebody's codes. Its secret is sealed; the last code that was good is good no more."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="totp_device")
+    secret = models.BinaryField()
+    # Half minutes since 1970 at the last good code.
+    last_counter = models.BigIntegerField()
+    failures = models.PositiveSmallIntegerField(default=0)
+    blocked_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user}"
+
+
+class RecoveryCode(models.Model):
+    """Opens somebody's account once in place of the app's code. Only its hash is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    code_hash = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "code_hash"], name="recovery_code_of_user")]
+
+    def __str__(self) -> str:
+        return f"recovery code of {self.user}"
 
 
 class SavedView(models.Model):

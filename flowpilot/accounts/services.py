@@ -1,12 +1,14 @@
 """What writes accounts and their members."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from flowpilot.accounts.models import Account, Membership, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_erasable, audit_record
-from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed
+from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 def account_create(*, slug: str, name: str, time_zone: str = "UTC") -> Account:
@@ -18,6 +20,95 @@ def account_create(*, slug: str, name: str, time_zone: str = "UTC") -> Account:
         raise InvalidInput("; ".join(error.messages), details=error.message_dict) from error
     account.save()
     return account
+
+
+@transaction.atomic
+def account_change(
+    *, actor: User, account_id: int, name: str, time_zone: str, admins_need_two_factor: bool | None = None
+) -> Account:
+    """Change what the account is called, its time zone, and whether its admins need a second factor (None: as it is).
+
+    Raises NotFound, NotAllowed, InvalidInput.
+    """
+    rows = Account.objects.for_user(actor).select_for_update(no_key=True)
+    account = rows.filter(pk=account_id).first()
+    if account is None:
+        raise NotFound("there is no such account")
+    if not actor.has_perm("accounts.change_account", account):
+        raise NotAllowed("only an owner changes the account")
+    new: dict[str, Any] = {"name": name.strip(), "time_zone": time_zone}
+    if admins_need_two_factor is not None:
+        new["admins_need_two_factor"] = admins_need_two_factor
+    before = {field: getattr(account, field) for field in new}
+    for field, value in new.items():
+        setattr(account, field, value)
+    try:
+        account.clean_fields()
+    except ValidationError as error:
+        raise InvalidInput("; ".join(error.messages), details=error.message_dict) from error
+    if changed := [field for field in new if new[field] != before[field]]:
+        account.save(update_fields=changed)
+        audit_record(
+            actor=actor,
+            action="account.changed",
+            target=account,
+            before={field: before[field] for field in changed},
+            after={field: new[field] for field in changed},
+        )
+    return account
+
+
+@transaction.atomic
+def team_create(*, actor: User, account: Account, name: str) -> Team:
+    """Raises NotAllowed, InvalidInput (no name), Conflict (there is one of that name)."""
+    team = Team(account=account, name=name.strip())
+    if not actor.has_perm("accounts.add_team", team):
+        raise NotAllowed("only an owner of this account makes teams")
+    _save_team(team)
+    audit_record(actor=actor, action="team.created", target=team, after={"name": team.name})
+    return team
+
+
+@transaction.atomic
+def team_rename(*, actor: User, team_id: int, name: str) -> Team:
+    """Raises NotFound, NotAllowed, InvalidInput (no name), Conflict (there is another of that name)."""
+    team = _lock_team(actor, team_id, "change")
+    before, team.name = {"name": team.name}, name.strip()
+    if team.name != before["name"]:
+        _save_team(team)
+        audit_record(actor=actor, action="team.renamed", target=team, before=before, after={"name": team.name})
+    return team
+
+
+@transaction.atomic
+def team_delete(*, actor: User, team_id: int) -> None:
+    """Raises NotFound, NotAllowed, Conflict where somebody is limited to it."""
+    team = _lock_team(actor, team_id, "delete")
+    if Membership.objects.filter(team=team).exists():
+        raise Conflict("members are limited to this team; give them another one first")
+    audit_record(actor=actor, action="team.deleted", target=team, before={"name": team.name})
+    team.delete()
+
+
+def _lock_team(actor: User, team_id: int, verb: str) -> Team:
+    team: Team | None = Team.objects.for_user(actor).select_for_update(of=("self",)).filter(pk=team_id).first()
+    if team is None:
+        raise NotFound("there is no such team")
+    if not actor.has_perm(f"accounts.{verb}_team", team):
+        raise NotAllowed("only an owner of this account changes its teams")
+    return team
+
+
+def _save_team(team: Team) -> None:
+    try:
+        team.clean_fields()
+    except ValidationError as error:
+        raise InvalidInput("; ".join(error.messages), details=error.message_dict) from error
+    try:
+        with transaction.atomic():
+            team.save()
+    except IntegrityError as error:
+        raise Conflict(f"there is a team {team.name} already") from error
 
 
 def account_erase(*, account: Account) -> None:

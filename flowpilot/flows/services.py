@@ -48,10 +48,13 @@ def flow_create(
     confidence_score: float | None = None,
     note: str = "",
 ) -> FlowVersion:
-    """Publish a new flow with version 1. Raises InvalidFlow, InvalidInput, Conflict (the key is taken).
+    """Publish a new flow with version 1. `actor` None is the system.
 
-    Without `key` one is made from the title, made unique by a number.
+    Without `key` one is made from the title, made unique by a number. Raises NotAllowed, InvalidFlow, InvalidInput,
+    Conflict (the key is taken).
     """
+    if actor is not None and not actor.has_perm(CHANGE, account):
+        raise NotAllowed("only team admins and owners publish flows")
     _require_valid(definition)
     if not title.strip():
         raise InvalidInput("a flow needs a title", details={"title": "This field may not be blank."})
@@ -84,10 +87,10 @@ def flow_version_publish(
     """Publish the next version of `flow`, made from version `base_number`.
 
     Raises InvalidFlow; Conflict where the flow has moved on since that version, or is archived; NotFound where it is
-    gone.
+    gone or not the actor's to see; NotAllowed.
     """
     _require_valid(definition)
-    locked = lock_flow(None, flow.pk)
+    locked = lock_flow(actor, flow.pk)
     require_published(locked)
     _require_current(locked, base_number)
     return _add_version(

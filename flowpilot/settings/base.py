@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "flowpilot.accounts.middleware.ViewerTimeZone",
+    "flowpilot.accounts.middleware.TwoFactorWall",
     "axes.middleware.AxesMiddleware",
 ]
 

@@ -75,8 +75,9 @@ def draft_discard(*, actor: User, proposal_id: int) -> bool:
 def draft_after_publishing(*, actor: User, decided: FlowProposal, title: str, definition: dict[str, Any]) -> None:
     """What was edited and published stays as the draft: if the decision is undone, the editor opens with it again.
 
-    Of what was published as it was proposed there is nothing to keep.
+    Of what was published as it was proposed there is nothing to keep. Raises NotFound, NotAllowed.
     """
+    _proposal(actor, decided.pk)
     if decided.status == FlowProposal.Status.APPROVED:
         ReviewDraft.objects.filter(account_id=decided.account_id, proposal=decided, user=actor).delete()
         return

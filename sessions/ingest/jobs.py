@@ -47,15 +47,15 @@ class TooManyWait(Conflict):
 
 def ingest_job_admit(*, actor: User, account: Account) -> None:
     """Asked before a body is read. Raises NotAllowed, and TooManyWait."""
-    if not actor.has_perm("ai_sessions.add_ingestjob", IngestJob(account=account)):
-        raise NotAllowed(f"you may not add sessions to {account}")
+    _require_add(actor, account)
     waiting = IngestJob.objects.unfinished().filter(account=account).count()
     if waiting >= settings.INGEST_MAX_WAITING:
         raise TooManyWait(f"{waiting} jobs of this account wait or run already: send this one when they are done.")
 
 
 def ingest_job_create(*, actor: User, account: Account, body: Body) -> IngestJob:
-    """Take on a body that was received; it is begun as soon as a worker is free."""
+    """Take on a body that was received; it is begun as soon as a worker is free. Raises NotAllowed."""
+    _require_add(actor, account)
     with transaction.atomic():
         job = IngestJob.objects.create(account=account, created_by=actor, size=body.size, lines=body.lines)
         for number, piece in enumerate(body.pieces()):
@@ -65,6 +65,11 @@ def ingest_job_create(*, actor: User, account: Account, body: Body) -> IngestJob
             )  # fmt: skip
     ingest_start_on_commit(account.pk)
     return job
+
+
+def _require_add(actor: User, account: Account) -> None:
+    if not actor.has_perm("ai_sessions.add_ingestjob", IngestJob(account=account)):
+        raise NotAllowed(f"you may not add sessions to {account}")
 
 
 def ingest_start(account_id: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from flowpilot.accounts.apikeys import api_key_create
 from flowpilot.accounts.models import User
 from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.services import flow_version_publish
@@ -191,6 +192,7 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         attempt_count=3, last_status=503, last_error="answered 503",
     )  # fmt: skip
     AnalysisRun.objects.create(account=cast.account, owner="worker-1", lease_token=1, status="done", sessions_done=3)
+    key, _ = api_key_create(actor=cast.olivia, account=cast.account, name="Bridge", scopes=["sessions:write"])
     proposals = "/admin/proposals/flowproposal/"
     script = make_template(cast.account, keywords="vpn connect", risk="destructive", problem_domain="networking")
     kept = GeneratedScript.objects.create(
@@ -258,5 +260,8 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "teams": "/admin/accounts/team/",
         "audit log": "/admin/common/auditevent/",
         "new member": "/admin/accounts/membership/add/",
+        "new API key": "/admin/accounts/apikey/add/",
+        "API key": f"/admin/accounts/apikey/{key.pk}/change/",
+        "two-factor log-in": "/admin/two-factor/",
         **work_pages(cast, cast.olivia),
     }

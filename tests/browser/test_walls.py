@@ -1,11 +1,17 @@
 """Every page is walled in by its headers, and keeps to them: nothing inline, nothing from elsewhere."""
 
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.test import Client
+from django.urls import reverse
 
+from flowpilot.accounts.models import User
+from flowpilot.common.tenancy import permission_name
+from tests.browser.conftest import OpenPage
 from tests.conftest import Cast
 
 WANTED = {
@@ -65,3 +71,34 @@ def test_what_is_inline_would_be_found() -> None:
         '<p style="x" onclick="y"><script>z</script><style>a</style><a href="javascript:b">c</a><img src="//d">'
     )
     assert len(parser.found) == 6
+
+
+def forms(user: User) -> list[str]:
+    """The admin's own add and change pages that the user may open, of the first row of every kind."""
+    found = []
+    for model, model_admin in admin.site._registry.items():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        if user.has_perm(permission_name(model, "add")):
+            found.append(reverse(f"{name}_add"))
+        row = model_admin.get_queryset(SimpleNamespace(user=user)).order_by("pk").first()  # type: ignore[arg-type]
+        if row is not None:
+            found.append(reverse(f"{name}_change", args=[row.pk]))
+    return found
+
+
+def test_the_headers_of_admin_forms(cast: Cast, pages: dict[str, str]) -> None:
+    client = Client()
+    client.force_login(cast.root)
+    addresses = [path for path in forms(cast.root) if client.get(path).status_code == 200]
+    assert len(addresses) > 20
+    assert {path: wrong for path in addresses if (wrong := faults(client.get(path)))} == {}
+
+
+@pytest.mark.browser
+def test_admin_forms_keep_to_the_policy(open_page: OpenPage, cast: Cast, pages: dict[str, str]) -> None:
+    """Django's own scripts and styles, too: `open_page` fails on whatever the browser refuses."""
+    page = open_page("/admin/", user=cast.root)
+    for path in forms(cast.root):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status in (200, 403), path

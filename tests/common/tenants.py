@@ -105,6 +105,8 @@ ADMIN_OF_SITE = {
     "proposals_flowproposal_views": None,
     "proposals_flowproposal_view": None,
     "password_change": EVERYONE,
+    "two_factor": EVERYONE,
+    "login_code": None,
     "password_change_done": EVERYONE,
     "jsi18n": EVERYONE,
     "app_list": None,

@@ -2,10 +2,14 @@
 
 import os
 import secrets
+from typing import Any
 
+import pytest
+
+from flowpilot.common.checks import trusted_proxies
 from tests.processes import PYTHON, run
 
-PRODUCTION = {"HTTPS": "true", "ALLOWED_HOSTS": "flowpilot.example", "DEBUG": "false"}
+PRODUCTION = {"HTTPS": "true", "ALLOWED_HOSTS": "flowpilot.example", "DEBUG": "false", "TRUSTED_PROXIES": "1"}
 ASK = """
 import django; django.setup()
 from django.conf import settings
@@ -15,6 +19,7 @@ print(plain.status_code, plain["Location"])
 secure = Client().get("/healthz", headers={"host": "flowpilot.example", "x-forwarded-proto": "https"})
 print(secure.status_code, secure["Strict-Transport-Security"])
 print(settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.SESSION_COOKIE_HTTPONLY)
+print(settings.SESSION_COOKIE_SAMESITE, settings.CSRF_COOKIE_SAMESITE)
 print(Client().get("/healthz", headers={"host": "evil.example", "x-forwarded-proto": "https"}).status_code)
 """
 
@@ -35,11 +40,18 @@ def test_the_deployment_check_would_complain_without_https() -> None:
     assert "security.W004" in done.stderr
 
 
+@pytest.mark.parametrize(("https", "proxies", "found"), [(True, 0, ["common.W001"]), (True, 1, []), (False, 0, [])])
+def test_a_proxy_that_nobody_counts_is_told(settings: Any, https: bool, proxies: int, found: list[str]) -> None:
+    settings.HTTPS, settings.TRUSTED_PROXIES = https, proxies
+    assert [warning.id for warning in trusted_proxies(None)] == found
+
+
 def test_https_brings_a_redirect_hsts_and_secure_cookies() -> None:
     done = run(PYTHON, "-c", ASK, env=production())
     assert done.stdout.splitlines() == [
         "301 https://flowpilot.example/healthz",
         "200 max-age=31536000; includeSubDomains; preload",
         "True True True",
+        "Lax Lax",
         "400",
     ], done.stderr

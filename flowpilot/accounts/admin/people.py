@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from flowpilot.accounts.loginlocks import login_lock_lift
 from flowpilot.accounts.models import Membership, User
+from flowpilot.accounts.twofactor import two_factor_reset
 from flowpilot.common.admin import AbsentIsNotFound, ScopedAdmin
 from flowpilot.common.errors import ServiceError
 
@@ -33,7 +34,7 @@ class MembershipInline(ScopedAdmin, admin.TabularInline):
 class UserAdmin(AbsentIsNotFound, DjangoUserAdmin):
     """People. Only a platform superuser changes log-ins; an owner works with memberships."""
 
-    list_display = ["email", "full_name", "is_active", "is_superuser", "last_login"]
+    list_display = ["email", "full_name", "is_active", "is_superuser", "has_two_factor", "last_login"]
     list_filter = ["is_active"]
     search_fields = ["email", "full_name"]
     ordering = ["email"]
@@ -45,7 +46,7 @@ class UserAdmin(AbsentIsNotFound, DjangoUserAdmin):
     ]
     add_fieldsets = [(None, {"fields": ["email", "full_name", "usable_password", "password1", "password2"]})]
     inlines = [MembershipInline]
-    actions = ["lift_login_lock"]
+    actions = ["lift_login_lock", "reset_two_factor"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return User.objects.for_user(request.user)
@@ -65,6 +66,10 @@ class UserAdmin(AbsentIsNotFound, DjangoUserAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser
 
+    @admin.display(description="Two-factor", boolean=True)
+    def has_two_factor(self, obj: User) -> bool:
+        return obj.two_factor_at is not None
+
     def has_lift_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_membership")
 
@@ -80,3 +85,14 @@ class UserAdmin(AbsentIsNotFound, DjangoUserAdmin):
         messages.success(
             request, f"Wrong passwords forgotten of {lifted}; there were none of {len(queryset) - lifted}."
         )
+
+    @admin.action(description="Reset the two-factor log-in of the selected people", permissions=["lift"])
+    def reset_two_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For who has lost both the app and the recovery codes: the password alone opens their account again."""
+        reset = 0
+        for user in queryset:
+            try:
+                reset += two_factor_reset(actor=request.user, user=user)  # type: ignore[arg-type]
+            except ServiceError as error:
+                messages.warning(request, f"{user}: {error.message}")
+        messages.success(request, f"Second factors reset: {reset} of {len(queryset)} selected.")

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from flowpilot.accounts.twofactor import secrets_reseal
 from flowpilot.webhooks.endpoints import endpoints_reseal
 from sessions.psa.connections import connections_reseal
 
@@ -12,7 +13,11 @@ class Command(BaseCommand):
     help = "Seal all credentials and secrets with the first key of SEAL_KEY; then the other keys may go."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        resealed = {"connection": connections_reseal(), "webhook endpoint": endpoints_reseal()}
+        resealed = {
+            "connection": connections_reseal(),
+            "webhook endpoint": endpoints_reseal(),
+            "second factor": secrets_reseal(),
+        }
         self.stdout.write(f"{sum(sealed for sealed, _ in resealed.values())} sealed with the first key.")
         broken = [f"{what} {pk}" for what, (_, ids) in resealed.items() for pk in ids]
         if broken:

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 
+from flowpilot.accounts.logins import LogIn, login_code, two_factor_page
 from flowpilot.common.errors import ServiceError
 
 
@@ -25,8 +25,27 @@ class FlowPilotAdminSite(AdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Without a page that was asked for, a log-in leads to the role's own first place."""
-        context = {REDIRECT_FIELD_NAME: reverse("home")} if not request.GET.get(REDIRECT_FIELD_NAME) else {}
-        return super().login(request, {**context, **(extra_context or {})})
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("home"))
+        context = {
+            **self.each_context(request),
+            "title": "Log in",
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **(extra_context or {}),
+        }
+        answer: Any = LogIn.as_view(extra_context=context)(request)
+        return answer
+
+    def get_urls(self) -> list[Any]:
+        own = [
+            path("login/code/", lambda request: login_code(request, self.each_context(request)), name="login_code"),
+            path("two-factor/", self.admin_view(self.two_factor), name="two_factor"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def two_factor(self, request: HttpRequest) -> HttpResponse:
+        return two_factor_page(request, self.each_context(request))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """A page whose service refuses comes back with the refusal as a sentence."""
