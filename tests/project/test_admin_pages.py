@@ -45,7 +45,7 @@ def test_the_user_of_an_api_key_has_no_password(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("name", "offered"),
     [
-        ("bob", {"Account", "Team", "AISession", "Client", "Flow", "ScriptTemplate", "GeneratedScript"}),
+        ("bob", {"Account", "Team", "AISession", "Client", "Flow", "ScriptTemplate", "GeneratedScript", "IngestJob"}),
         (
             "carol",
             {
