@@ -40,6 +40,14 @@ class NewKeyForm(forms.ModelForm):
         model = ApiKey
         fields = ["account", "name", "role", "scopes", "expires_at"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Django labels the pair, and neither of the two.
+        for part, widget in zip(
+            ("date", "time"), getattr(self.fields["expires_at"].widget, "widgets", ()), strict=False
+        ):
+            widget.attrs["aria-label"] = f"Expires at: {part}"
+
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]
         if expires_at and expires_at <= timezone.now():
@@ -98,13 +106,19 @@ class ApiKeyAdmin(TenantAdmin):
         """The service has saved it."""
 
     def render_change_form(
-        self, request: HttpRequest, context: Any, *args: Any, obj: Any = None, **kwargs: Any
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
     ) -> HttpResponse:
         context = {**context, "graces": GRACES}
         if obj is not None:
             # Nothing on the page can be changed: there is nothing to save.
             context |= dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_urls(self) -> list[URLPattern]:
         rotate = self.admin_site.admin_view(self.rotate_view)
