@@ -13,6 +13,7 @@ from flowpilot.accounts.scopes import KeyScope
 from flowpilot.accounts.selectors import account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
+from flowpilot.common.garbage import collection_paused
 from sessions.filters import SessionFilter
 from sessions.ingest.lines import lines_ingest, told
 from sessions.models import AISession, SessionStep, Tier
@@ -102,7 +103,8 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
         objects = request.data if isinstance(request.data, list) else [request.data]
         if len(objects) > MAX_BULK:
             raise InvalidInput(f"a list holds at most {MAX_BULK} records, this one has {len(objects)}")
-        lines = _lines(objects)
+        with collection_paused():
+            lines = _lines(objects)
         user: Any = request.user
         results = lines_ingest(actor=user, account=account, lines=lines)
         body = {"results": [told(result) for result in results]}

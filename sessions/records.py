@@ -29,24 +29,17 @@ MAX_STEPS = 2_000
 MAX_LINE_BYTES = 16 * 1024 * 1024
 MAX_EMAIL = 254
 YEARS = range(1970, 2101)
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+# All but tabs and line ends. (JSON has no lone surrogates.)
+CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f"
+CONTROL = re.compile(f"[{CONTROLS}]")
+# As patterns these are checked without a call into Python for each text, and the schema tells of them.
+PRINTABLE = rf"^[^{CONTROLS}]*$"
+NOT_BLANK = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 BARE_NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*")
 A_TIME = "must be a time with its zone, such as 2026-01-31T09:30:00Z"
 
 Status = Literal["active", "paused", "resolved", "escalated", "abandoned"]
-
-
-def _printable(text: str) -> str:
-    if bad := CONTROL.search(text):
-        raise ValueError(f"holds the control character U+{ord(bad.group()):04X} at position {bad.start()}")
-    return text
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text
 
 
 def _email(text: str) -> str:
@@ -69,18 +62,16 @@ def _plausible(time: datetime) -> datetime:
     return time
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_printable)]
-Prompt = Annotated[Text, AfterValidator(_not_blank)]
-Title = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_printable)]
-Name = Annotated[str, Field(max_length=200), AfterValidator(_printable), AfterValidator(_not_blank)]
-Domain = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
+Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=PRINTABLE)]
+Prompt = Annotated[str, Field(max_length=MAX_TEXT, pattern=NOT_BLANK)]
+Title = Annotated[str, Field(max_length=MAX_TITLE, pattern=PRINTABLE)]
+Name = Annotated[str, Field(max_length=200, pattern=NOT_BLANK)]
+Domain = Annotated[str, Field(max_length=100, pattern=PRINTABLE)]
+Option = Annotated[str, Field(max_length=MAX_OPTION, pattern=PRINTABLE)]
 Email = Annotated[
-    str,
-    Field(max_length=MAX_EMAIL, json_schema_extra={"format": "email"}),
-    AfterValidator(_printable),
-    AfterValidator(_email),
+    str, Field(max_length=MAX_EMAIL, pattern=PRINTABLE, json_schema_extra={"format": "email"}), AfterValidator(_email)
 ]
-FlowKey = Annotated[str, Field(max_length=100), AfterValidator(_printable), AfterValidator(_not_blank)]
+FlowKey = Annotated[str, Field(max_length=100, pattern=NOT_BLANK)]
 # Not strict: behind a function pydantic no longer knows that the text is JSON's, and strict datetimes take no text.
 Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out), AfterValidator(_plausible)]
 
@@ -94,7 +85,7 @@ class StepRecord(_Strict):
 
     kind: Literal["question", "action", "script", "note", "help"]
     prompt: Prompt
-    options: list[Annotated[str, Field(max_length=MAX_OPTION), AfterValidator(_printable)]] = Field([], max_length=50)
+    options: list[Option] = Field([], max_length=50)
     selected_option: Text | None = None
     response: Text | None = None
     at: Time | None = None
@@ -121,8 +112,8 @@ def _flow_branch(value: Any) -> str:
 class PsaReference(_Strict):
     """The ticket that the session was worked for."""
 
-    system: Annotated[str, Field(max_length=50), AfterValidator(_printable), AfterValidator(_not_blank)]
-    ticket_id: Annotated[str, Field(max_length=100), AfterValidator(_printable), AfterValidator(_not_blank)]
+    system: Annotated[str, Field(max_length=50, pattern=NOT_BLANK)]
+    ticket_id: Annotated[str, Field(max_length=100, pattern=NOT_BLANK)]
 
 
 class SessionRecord(_Strict):
@@ -221,10 +212,7 @@ REASONS = {
 
 def record_errors(error: ValidationError) -> list[RecordError]:
     """A pydantic error as plain sentences, one for each place."""
-    return [
-        RecordError("/".join(map(str, _path(item))), _reason(item))
-        for item in error.errors(include_url=False, include_input=False)
-    ]
+    return [RecordError("/".join(map(str, _path(item))), _reason(item)) for item in error.errors(include_url=False)]
 
 
 def _path(item: ErrorDetails) -> tuple[int | str, ...]:
@@ -237,6 +225,11 @@ def _reason(item: ErrorDetails) -> str:
     kind = item["type"]
     if kind == "json_invalid":
         return f"is not valid JSON: {_json_reason(str(item['ctx']['error']))}"
+    if kind == "string_pattern_mismatch":
+        bad = CONTROL.search(item["input"])
+        return (
+            f"holds the control character U+{ord(bad[0]):04X} at position {bad.start()}" if bad else "must not be blank"
+        )
     if kind.startswith("datetime_"):
         return A_TIME
     if kind in REASONS:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import DataError, IntegrityError
 
 from flowpilot.accounts.models import Account, User
+from flowpilot.common.garbage import collection_paused
 from sessions.ingest.store import IngestResult, sessions_ingest
 from sessions.records import Line, RecordError, SessionRecord
 
@@ -20,23 +21,31 @@ def batches(lines: Iterable[Line], size: int = BATCH) -> Iterator[list[Line]]:
 
     A batch holds an id once: a later line of the same id is an update of the earlier, and begins the next batch.
     """
+    rest = iter(lines)
+    following = next(rest, None)
+    while following is not None:
+        with collection_paused():
+            batch, following = _batch(following, rest, size)
+        yield batch
+
+
+def _batch(line: Line | None, rest: Iterator[Line], size: int) -> tuple[list[Line], Line | None]:
+    """The batch that begins with `line`, and the line after it."""
     batch: list[Line] = []
     ids: set[str] = set()
-    for line in lines:
-        if len(batch) >= size or (line.record is not None and line.external_id in ids):
-            yield batch
-            batch, ids = [], set()
+    while line is not None and len(batch) < size and not (line.record is not None and line.external_id in ids):
         batch.append(line)
         if line.record is not None:
             ids.add(line.external_id)
-    if batch:
-        yield batch
+        line = next(rest, None)
+    return batch, line
 
 
 def lines_ingest(*, actor: User | None, account: Account, lines: Sequence[Line]) -> list[IngestResult]:
     """Store the records of a batch; one result for each line, in order. Raises what sessions_ingest raises."""
     good = [line.record for line in lines if line.record is not None]
-    stored = iter(_stored(actor, account, good))
+    with collection_paused():
+        stored = iter(_stored(actor, account, good))
     return [
         IngestResult(line.external_id, "bad", line.errors) if line.record is None else next(stored) for line in lines
     ]

@@ -103,7 +103,7 @@ def _reads(account: Account, caller: Client) -> list[Case]:
             title=f"Proposal {number}", description="Mined from sessions", proposed_flow_data=definition,
             confidence_score=0.5, impact=number,
         )  # fmt: skip
-    worked = AISession.objects.filter(account=account, transcript=None).order_by("pk").first()
+    worked = AISession.objects.filter(account=account, transcript__isnull=True).order_by("pk").first()
     found = {
         "sessions": worked and worked.pk,
         "proposals": FlowProposal.objects.filter(account=account).values_list("pk", flat=True)[0],
