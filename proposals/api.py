@@ -10,13 +10,14 @@ from rest_framework.response import Response
 
 from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
+from flowpilot.common.reading import RowSerializer
 from proposals.filters import FlowProposalFilter
 from proposals.models import FlowProposal
 from proposals.review import proposal_approve, proposal_dismiss, proposal_publish, proposal_reject
 from sessions.models import Tier
 
 
-class FlowProposalListSerializer(serializers.ModelSerializer):
+class FlowProposalListSerializer(RowSerializer):
     account = serializers.CharField(source="account.slug")
     team = serializers.CharField(source="team.name", default=None, allow_null=True)
     tier = serializers.ChoiceField(choices=Tier.choices)
@@ -86,6 +87,11 @@ class FlowProposalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
     queryset = FlowProposal.objects.select_related("account", "team", "base_version").order_by("-impact", "-id")
     filterset_class = FlowProposalFilter
     ordering_fields = ("impact", "created_at", "confidence_score")
+    columns_of_lists = (
+        "account__slug", "team__name", "source_session", "proposal_type", "target_flow", "base_version__number",
+        "title", "description", "confidence_score", "supporting_session_count", "problem_domain", "status",
+        "revision", "reviewed_by", "reviewer_notes", "published_flow", "created_at", "reviewed_at", "impact",
+    )  # fmt: skip
     scopes: ClassVar = {"GET": KeyScope.PROPOSALS_READ, "POST": KeyScope.PROPOSALS_DECIDE}
     action_permissions: ClassVar[dict[str, str]] = dict.fromkeys(("approve", "publish", "dismiss", "reject"), "decide")
 

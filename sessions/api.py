@@ -14,6 +14,7 @@ from flowpilot.accounts.selectors import account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.garbage import collection_paused
+from flowpilot.common.reading import RowSerializer
 from sessions.filters import SessionFilter
 from sessions.ingest.lines import lines_ingest, told
 from sessions.models import AISession, SessionStep, Tier
@@ -24,13 +25,13 @@ TWICE = RecordError("external_id", "comes twice in this list; the first one was 
 ACCOUNT = OpenApiParameter("account", OpenApiTypes.STR, description="The account's slug, for callers with several.")
 
 
-class StepSerializer(serializers.ModelSerializer):
+class StepSerializer(RowSerializer):
     class Meta:
         model = SessionStep
         fields = ["position", "kind", "prompt", "options", "selected_option", "response", "at"]
 
 
-class SessionListSerializer(serializers.ModelSerializer):
+class SessionListSerializer(RowSerializer):
     client = serializers.CharField(source="client.name", default=None, allow_null=True)
     team = serializers.CharField(source="team.name", default=None, allow_null=True)
     flow = serializers.CharField(source="flow.key", default=None, allow_null=True)
@@ -80,6 +81,11 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
     scopes: ClassVar = {"GET": KeyScope.SESSIONS_READ, "POST": KeyScope.SESSIONS_WRITE}
     filterset_class = SessionFilter
     ordering_fields = ("started_at",)
+    columns_of_lists = (
+        "external_id", "status", "title", "problem_summary", "problem_domain", "client__name", "team__name",
+        "technician_email", "started_at", "ended_at", "resolution_summary", "flow__key", "psa_system", "psa_ticket_id",
+        "confidence_score",
+    )  # fmt: skip
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return SessionListSerializer if self.action == "list" else SessionSerializer

@@ -91,12 +91,17 @@ class TenantViewSet(ApiMixin, GenericViewSet):
 
     action_permissions: ClassVar[dict[str, str]] = {}
     ordering_fields: ClassVar[tuple[str, ...]] = ()
+    # What a list shows of its rows and of those that they refer to, so that no long column is read for nothing. Empty:
+    # all.
+    columns_of_lists: ClassVar[tuple[str, ...]] = ()
     _shown: Any = None
 
     def get_queryset(self) -> QuerySet[Any]:
         queryset: Any = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return queryset.none()
+        if self.action == "list" and self.columns_of_lists:
+            queryset = queryset.only(*self.columns_of_lists)
         return queryset.for_user(self.request.user)
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ApiMixin, TenantViewSet
 from flowpilot.common.errors import InvalidInput, NotFound
+from flowpilot.common.reading import RowSerializer
 from flowpilot.flows.definition import definition_schema
 from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.edit import told
@@ -22,7 +23,7 @@ from flowpilot.flows.models import Flow, FlowVersion
 from flowpilot.flows.transfer import portable_of
 
 
-class FlowListSerializer(serializers.ModelSerializer):
+class FlowListSerializer(RowSerializer):
     version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
     owner = serializers.EmailField(source="owner.email", default=None, allow_null=True)
 
@@ -41,7 +42,7 @@ class FlowSerializer(FlowListSerializer):
         fields = [*FlowListSerializer.Meta.fields, "definition"]
 
 
-class FlowVersionSerializer(serializers.ModelSerializer):
+class FlowVersionSerializer(RowSerializer):
     created_by = serializers.EmailField(source="created_by.email", default=None, allow_null=True)
 
     class Meta:
@@ -93,6 +94,10 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     queryset = Flow.objects.select_related("current_version", "owner").order_by("title", "id")
     filterset_class = FlowFilter
     ordering_fields = ("title", "updated_at")
+    columns_of_lists = (
+        "key", "title", "description", "problem_domain", "status", "current_version__number", "owner__email",
+        "review_by", "created_at", "updated_at",
+    )  # fmt: skip
     scopes: ClassVar = {"GET": KeyScope.FLOWS_READ}
     # Who may read a flow may read its versions.
     action_permissions: ClassVar[dict[str, str]] = {"versions": "view", "diff": "view", "export": "view"}

@@ -23,6 +23,7 @@ from flowpilot.accounts.selectors import account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.idempotency import claim, hash_begun, keep, key_of
+from flowpilot.common.reading import RowSerializer
 from sessions.filters import IngestJobFilter
 from sessions.ingest.jobs import ingest_job_admit, ingest_job_create, ingest_results
 from sessions.ingest.models import IngestJob
@@ -52,7 +53,7 @@ class NdjsonRenderer(BaseRenderer):
         return b"".join(to_json(item) + b"\n" for item in data)
 
 
-class IngestJobSerializer(serializers.ModelSerializer):
+class IngestJobSerializer(RowSerializer):
     account = serializers.CharField(source="account.slug")
     created_by = serializers.EmailField(source="created_by.email", default=None, allow_null=True)
     progress = serializers.FloatField(help_text="The share of lines that are worked off, 0 to 1.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from flowpilot.accounts.models import Account
 from flowpilot.sample.generate import generate_sessions
 from flowpilot.sample.management.commands.bench_incremental import b_cubed
 from proposals.models import SessionAnalysis
@@ -71,3 +72,18 @@ def test_mining_of_growing_numbers() -> None:
     rows = [line.split() for line in done.stdout.splitlines()[1:]]
     assert len(rows) == 2
     assert all(float(row[3]) > 0 for row in rows)
+
+
+@pytest.mark.django_db
+def test_ingest_beside_copy_and_reads_beside_nothing() -> None:
+    """How quick it is is not judged here; what it wrote is gone."""
+    done = run(
+        PYTHON, "manage.py", "bench_ingest", "--sessions", "20", "--rounds", "1", "--reads", "2", "--yes",
+        env=environment(),
+    )  # fmt: skip
+    for name in ("bare COPY", "import command", "POST sessions/", "POST ingest-jobs/", "an empty view", "flows, one"):
+        assert name in done.stdout, done.stderr
+    assert done.returncode == 0 or "too slow" in done.stderr
+    assert not Account.objects.filter(slug="bench-ingest").exists()
+    with pytest.raises(CommandError, match="say --yes if it may"):
+        told("bench_ingest")
