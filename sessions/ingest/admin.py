@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -19,7 +20,7 @@ class IngestJobAdmin(ReadOnlyAdmin):
     list_filter = ["account", "state", "created_at"]
     list_select_related = ["account", "created_by"]
     fields = [
-        "account", "badge", "done", "imported", "updated", "unchanged", "bad", "results", "error", "size",
+        "account", "badge", "done", "imported", "updated", "unchanged", "bad", "results", "error", "body",
         "created_by", "created_at", "started_at", "finished_at",
     ]  # fmt: skip
 
@@ -42,8 +43,12 @@ class IngestJobAdmin(ReadOnlyAdmin):
         if not obj.lines_done:
             return NONE
         url = reverse("admin:ai_sessions_ingestjob_results", args=[obj.pk])
-        more = format_html(' <a href="{}?outcome=bad">Bad lines alone</a>', url) if obj.bad else ""
-        return format_html('<a href="{}">Download, one JSON object a line</a>{}', url, more)
+        more = format_html(' · <a href="{}?outcome=bad">the bad lines alone</a>', url) if obj.bad else ""
+        return format_html('<a href="{}">Download</a>{}', url, more)
+
+    @admin.display(description="Body")
+    def body(self, obj: IngestJob) -> str:
+        return f"{filesizeformat(obj.size)}, uncompressed"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.results_view)
