@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host
 
-.PHONY: run test fuzz lint install requirements licences audit clean
+.PHONY: run test fuzz faults lint install requirements licences audit clean
 
 run: install  ## everything on this machine: http://localhost:8000/
 	@$(BIN)/python -m flowpilot.embedded $(BIN)/python -m flowpilot.up
@@ -17,6 +17,10 @@ CASES ?= 500
 fuzz: install  ## every operation of the API, CASES times or more; writes var/fuzz.md (ONLY=REGEX for some of them)
 	@$(BIN)/python -m flowpilot.embedded --temporary $(BIN)/python -m tests.contract.fuzz --cases $(CASES) \
 		--only '$(ONLY)' --summary var/fuzz.md
+
+KILLS ?= 50
+faults: install  ## kill -9 its processes and stop its stores under load: nothing lost, nothing done twice
+	@$(BIN)/python -m tests.faults --kills $(KILLS) --stops 3 $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .
