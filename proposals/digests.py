@@ -93,6 +93,8 @@ def _subject(notices: Notices) -> str:
         parts.append("a claim ran out")
     if notices.untold.value:
         parts.append("tickets could not be told")
+    if notices.undelivered.value:
+        parts.append("services could not be told")
     return f"FlowPilot review queue: {', '.join(parts)}"
 
 

@@ -1,5 +1,5 @@
-"""What a reviewer is told of: what is new since the last visit, what waits longest, what they claimed and forgot, and
-what the ticketing systems could not be told."""
+"""What a reviewer is told of: what is new since the last visit, what waits longest, what they claimed and forgot, what
+the ticketing systems could not be told, and (owners) which events other services were not told of."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import User
 from flowpilot.common.errors import InvalidInput, NotAllowed
+from flowpilot.webhooks.models import WebhookDelivery
+from flowpilot.webhooks.selectors import deliveries_given_up
 from proposals.models import FlowProposal, NoticeSettings
 from proposals.queue import WAITING, Count, count_capped
 from sessions.models import PsaPush
@@ -35,9 +37,12 @@ class Notices:
     forgotten: list[FlowProposal] = field(default_factory=list)
     untold: Count = field(default_factory=lambda: Count(0))
     latest_untold: list[PsaPush] = field(default_factory=list)
+    undelivered: Count = field(default_factory=lambda: Count(0))
+    latest_undelivered: list[WebhookDelivery] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.new.value or self.waiting or self.forgotten or self.untold.value)
+        given_up = self.untold.value or self.undelivered.value
+        return bool(self.new.value or self.waiting or self.forgotten or given_up)
 
 
 def notice_settings(user: User) -> NoticeSettings:
@@ -48,7 +53,7 @@ def notice_settings(user: User) -> NoticeSettings:
 def notices_of(user: User, wanted: NoticeSettings, since: datetime | None) -> Notices:
     """What `user`, a reviewer, is to be told now; new is what came after `since` (None: nothing is).
 
-    Six short queries at most, whatever the length of the queue.
+    Eight short queries at most, whatever the length of the queue.
     """
     pending = _pending(user)
     new = pending.filter(created_at__gt=since) if wanted.new_proposals and since else pending.none()
@@ -56,6 +61,8 @@ def notices_of(user: User, wanted: NoticeSettings, since: datetime | None) -> No
     newest = list(new.order_by("-impact", "-pk")[:NAMED]) if count.value else []
     given_up = pushes_given_up(user)
     untold = count_capped(given_up) if wanted.tickets_not_told else Count(0)
+    events = deliveries_given_up(user)
+    undelivered = count_capped(events) if wanted.services_not_told else Count(0)
     return Notices(
         since=since,
         new=count,
@@ -64,6 +71,8 @@ def notices_of(user: User, wanted: NoticeSettings, since: datetime | None) -> No
         forgotten=list(_forgotten(pending, user)[:NAMED]) if wanted.forgotten_claims else [],
         untold=untold,
         latest_untold=list(given_up[:NAMED]) if untold.value else [],
+        undelivered=undelivered,
+        latest_undelivered=list(events[:NAMED]) if undelivered.value else [],
     )
 
 
@@ -90,13 +99,15 @@ def queue_visit(*, actor: User) -> tuple[NoticeSettings, datetime | None]:
 
 
 def notice_settings_update(*, actor: User, **chosen: Any) -> NoticeSettings:
-    """Write a reviewer's choice: `email_digest` (off, daily, weekly) and the four kinds.
+    """Write a reviewer's choice: `email_digest` (off, daily, weekly) and the kinds of notices.
 
     Raises NotAllowed for who decides nothing anywhere, InvalidInput for an unknown name or value.
     """
     if not actor.has_perm(DECIDE):
         raise NotAllowed("notices are for those who decide proposals")
-    known = {"email_digest", "new_proposals", "waiting_longest", "forgotten_claims", "tickets_not_told"}
+    known = {
+        "email_digest", "new_proposals", "waiting_longest", "forgotten_claims", "tickets_not_told", "services_not_told",
+    }  # fmt: skip
     if unknown := sorted(set(chosen) - known):
         raise InvalidInput(f"there is no such setting: {', '.join(unknown)}")
     frequency = chosen.get("email_digest", NoticeSettings.Frequency.OFF)

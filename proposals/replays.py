@@ -146,6 +146,11 @@ def _tally(ends: Sequence[tuple[Outcome, bool]]) -> Tally:
     return Tally(counts, len(of_escalated), of_escalated.count(Outcome.OTHER))
 
 
+def is_behind(report: ReplayReport, proposal: FlowProposal) -> bool:
+    """Whether the flow that it was compared with has another version by now."""
+    return bool(proposal.target_flow and report.version_id != proposal.target_flow.current_version_id)
+
+
 def results_of(report: ReplayReport) -> list[Result]:
     return [Result.from_json(row) for row in report.results]
 
@@ -363,6 +368,12 @@ def _save(report: ReplayReport, lease: HeldLease, *fields: str) -> None:
     with transaction.atomic():
         lease_check(lease)
         report.save(update_fields=fields)
+
+
+def replay_report_of(proposal: FlowProposal) -> ReplayReport | None:
+    """The report of the proposal's revision as it is now; None before anybody has asked for it."""
+    reports = ReplayReport.objects.filter(account=proposal.account_id, proposal=proposal, revision=proposal.revision)
+    return reports.select_related("version").first()
 
 
 def _published(proposal: FlowProposal) -> FlowVersion | None:

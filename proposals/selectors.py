@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Account
 from flowpilot.common.models import Lease
+from flowpilot.flows.changes import FlowDiff
+from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.models import Flow, FlowVersion
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis, Topic
 from proposals.queue import IMPACT, Count, count_capped
@@ -87,6 +89,16 @@ def analysis_state(user: Any) -> list[AnalysisState]:
     if grants is not None:
         accounts = accounts.filter(pk__in=[account_id for account_id, _ in grants])
     return [_state(user, account) for account in accounts[:50]]
+
+
+def diff_of(proposal: FlowProposal) -> FlowDiff | None:
+    """The difference from the version it was made from, or, where that is gone, as it was written down; None for a new
+    flow."""
+    if proposal.proposal_type == FlowProposal.Type.NEW_FLOW:
+        return None
+    if proposal.base_version is not None and proposal.proposed_flow_data:
+        return diff_definitions(proposal.base_version.definition, proposal.proposed_flow_data)
+    return FlowDiff.from_json(proposal.proposed_diff) if proposal.proposed_diff else None
 
 
 @dataclass(frozen=True, slots=True)

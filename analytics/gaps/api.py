@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -94,11 +94,21 @@ class GapChangeSerializer(serializers.Serializer):
     notes = serializers.CharField(required=False, allow_blank=True, max_length=MOST_TEXT)
 
 
+@extend_schema_view(
+    list=extend_schema(
+        summary="List knowledge gaps", description="Places where the knowledge measurably fails, the worst first."
+    ),
+    retrieve=extend_schema(
+        summary="Read a knowledge gap",
+        description="With why it is flagged, its weeks, and the sessions that it counts.",
+    ),
+)
 class KnowledgeGapViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
     """Places where the knowledge measurably fails, worst first."""
 
     queryset = KnowledgeGap.objects.all()
     filterset_class = KnowledgeGapFilter
+    ordering_fields = ("impact", "found_at")
     scopes: ClassVar = {"GET": KeyScope.GAPS_READ, "PATCH": KeyScope.GAPS_WRITE}
     action_permissions: ClassVar[dict[str, str]] = {"partial_update": "change"}
 
@@ -109,20 +119,18 @@ class KnowledgeGapViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tena
         return KnowledgeGapListSerializer if self.action == "list" else KnowledgeGapSerializer
 
     @extend_schema(
-        summary="Change state, owner, due date or notes",
-        description="A gap is not closed by hand: it closes when its measured rate recovers.",
+        summary="Change a knowledge gap",
+        description=("Its state, owner, due date or notes. A gap closes when its measured rate recovers, not by hand."),
         request=GapChangeSerializer,
         responses={200: KnowledgeGapSerializer, **dict.fromkeys((400, 403, 404, 409, 412), ProblemSerializer)},
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         gap = self.get_object()
-        serializer = GapChangeSerializer(data=self.given_revision())
-        serializer.is_valid(raise_exception=True)
-        changes = dict(serializer.validated_data)
+        changes = self.said(GapChangeSerializer)
         if "owner" in changes:
             changes["owner_id"] = _owner_id(gap, changes.pop("owner"))
-        gap_change(actor=request.user, gap_id=gap.pk, **changes)  # type: ignore[arg-type]
-        return Response(self.get_serializer(self.get_object()).data)
+        gap_change(actor=self.actor, gap_id=gap.pk, **changes)
+        return self.as_it_is_now()
 
 
 def _owner_id(gap: KnowledgeGap, email: str | None) -> int | None:

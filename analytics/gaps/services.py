@@ -51,7 +51,10 @@ def gap_change(
     """
     gap = gap_lock(actor, gap_id)
     if gap.revision != revision:
-        raise Stale("the gap has changed since you read it; here is how it stands")
+        raise Stale(
+            "the gap has changed since you read it; here is how it stands",
+            details={"your_revision": revision, "current_revision": gap.revision, **gap_told(gap)},
+        )
     before = gap_told(gap)
     if owner_id is not KEEP:
         gap.owner = _owner(gap, owner_id)

@@ -74,7 +74,7 @@ _OWN = frozenset(
         *(f"accounts.{verb}_membership" for verb in ("add", "change", "delete")),
         *(f"accounts.{verb}_apikey" for verb in ("view", "add", "change")),
         *(f"ai_sessions.{verb}_psaconnection" for verb in ("view", "add", "change")),
-        *(f"webhooks.{verb}_webhookendpoint" for verb in ("view", "add", "change")),
+        *(f"webhooks.{verb}_webhookendpoint" for verb in ("view", "add", "change", "delete")),
         "webhooks.view_webhookdelivery",
         "webhooks.replay_webhookdelivery",
     }

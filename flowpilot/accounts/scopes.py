@@ -24,6 +24,13 @@ class KeyScope(TextChoices):
     METRICS_READ = "metrics:read", "Read metrics"
     GAPS_READ = "gaps:read", "Read knowledge gaps"
     GAPS_WRITE = "gaps:write", "Change knowledge gaps"
+    SCRIPTS_READ = "scripts:read", "Read script templates"
+    SCRIPTS_RENDER = "scripts:render", "Render scripts"
+    PSA_READ = "psa:read", "Read what tickets are told"
+    PSA_REQUEUE = "psa:requeue", "Try again what tickets were not told"
+    WEBHOOKS_READ = "webhooks:read", "Read webhooks"
+    WEBHOOKS_WRITE = "webhooks:write", "Change webhooks"
+    AUDIT_READ = "audit:read", "Read the audit log"
 
 
 # What a role must hold for the scope to open anything.
@@ -36,6 +43,13 @@ NEEDS: dict[str, str] = {
     KeyScope.METRICS_READ: "analytics.view_metrics",
     KeyScope.GAPS_READ: "analytics.view_knowledgegap",
     KeyScope.GAPS_WRITE: "analytics.change_knowledgegap",
+    KeyScope.SCRIPTS_READ: "ai_sessions.view_scripttemplate",
+    KeyScope.SCRIPTS_RENDER: "ai_sessions.add_generatedscript",
+    KeyScope.PSA_READ: "ai_sessions.view_psapush",
+    KeyScope.PSA_REQUEUE: "ai_sessions.requeue_psapush",
+    KeyScope.WEBHOOKS_READ: "webhooks.view_webhookendpoint",
+    KeyScope.WEBHOOKS_WRITE: "webhooks.change_webhookendpoint",
+    KeyScope.AUDIT_READ: "common.view_auditevent",
 }
 
 

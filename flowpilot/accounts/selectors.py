@@ -2,8 +2,13 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
+
 from flowpilot.accounts.models import Account
 from flowpilot.common.errors import InvalidInput, NotFound
+
+# How an operation of the API tells of what `account_of_request` reads.
+ACCOUNT_PARAMETER = OpenApiParameter("account", str, description="The account's slug, for callers with several.")
 
 
 def account_of_request(user: Any, slug: str | None) -> Account:

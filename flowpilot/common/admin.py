@@ -15,6 +15,7 @@ from django.urls import path
 from django.utils.safestring import SafeString
 
 from flowpilot.common.auditexport import EXPORTS
+from flowpilot.common.filters import SEARCHED
 from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import permission_name
 
@@ -142,7 +143,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     change_list_template = "admin/audit_events.html"
     list_display = ["created_at", "actor_label", "action", "object_label", "reason"]
     list_filter = ["account", "created_at", "action", "object_type"]
-    search_fields = ["actor_label", "action", "object_type", "object_label", "reason"]
+    search_fields = SEARCHED
     date_hierarchy = "created_at"
 
     def get_urls(self) -> list[Any]:

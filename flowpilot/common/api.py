@@ -1,5 +1,6 @@
 """Small bases of the REST API: tenant scope, and one place that turns refusals into answers."""
 
+import hashlib
 import json
 import re
 from typing import Any, ClassVar
@@ -16,8 +17,8 @@ from rest_framework.views import APIView
 from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.viewsets import GenericViewSet
 
-from flowpilot.common.errors import InvalidInput, ServiceError, Stale
-from flowpilot.common.idempotency import HEADER, Replay, claim, digest_of, keep, key_of
+from flowpilot.common.errors import Conflict, InvalidInput, ServiceError, Stale
+from flowpilot.common.idempotency import HEADER, KeyReused, Replay, claim, digest_of, keep, key_of
 from flowpilot.common.models import IdempotentRequest
 from flowpilot.common.problems import MEDIA_TYPE, problem
 
@@ -86,7 +87,9 @@ class ApiMixin(APIView):
 class TenantViewSet(ApiMixin, GenericViewSet):
     """A viewset over the rows that the caller may see: a foreign row is 404.
 
-    A row with a revision has an `ETag`; `?fields=id,title` gives just those fields.
+    A row with a revision has an `ETag` of its revision, its state and a digest of the answer: the first two are what
+    `If-Match` holds a change to, the last lets `If-None-Match` see what changes without a revision, such as a claim.
+    `?fields=id,title` gives just those fields.
     """
 
     action_permissions: ClassVar[dict[str, str]] = {}
@@ -119,22 +122,47 @@ class TenantViewSet(ApiMixin, GenericViewSet):
             _narrow(getattr(serializer, "child", serializer), wanted.split(","))
         return serializer
 
+    @property
+    def actor(self) -> Any:
+        return self.request.user
+
+    def said(self, serializer_class: type[serializers.Serializer]) -> dict[str, Any]:
+        """What the body of a change says. Call after `get_object`. Raises ValidationError, InvalidInput, Stale."""
+        serializer = serializer_class(data=self.given_revision())
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def as_it_is_now(self) -> Response:
+        """The row that was changed, read anew."""
+        return Response(self.get_serializer(self.get_object()).data)
+
     def given_revision(self) -> Any:
         """The body of a change, with the revision that `If-Match` names where the body names none."""
         data = self.request.data
         tag = self.request.headers.get("If-Match")
         if tag is None or not isinstance(data, dict):
             return data
-        found = _ETAG.fullmatch(tag.strip())
-        if found is None:
-            raise InvalidInput("If-Match is an ETag as an answer gave it.", details={"If-Match": "This is no ETag."})
-        return {"revision": int(found["revision"]), **data}
+        revision, state = read_etag(tag)
+        if self._shown is not None and self._shown.revision == revision and state != state_of(self._shown):
+            raise Stale(
+                f"it is {state_of(self._shown)} now, and no longer {state}",
+                details={"your_state": state, "current_state": state_of(self._shown), **self.changes(self._shown)},
+            )
+        return {"revision": revision, **data}
+
+    def changes(self, row: Any) -> dict[str, Any]:
+        """What a caller is told beside the states where a row has another one by now than its ETag said."""
+        return {}
+
+    def is_changed(self, tag: str) -> bool:
+        """Whether the row that was asked for is another one by now than the ETag says."""
+        row = type(self._shown)._default_manager.filter(pk=self._shown.pk).first() if self._shown is not None else None
+        return row is not None and (row.revision, state_of(row)) != read_etag(tag)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        revision = getattr(self._shown, "revision", None)
-        if revision is not None and response.status_code == 200:
-            state = getattr(self._shown, "status", None) or getattr(self._shown, "state", "")
-            response["ETag"] = f'"{revision}-{state}"'
+        if getattr(self._shown, "revision", None) is not None and response.status_code in (200, 201):
+            digest = hashlib.sha256(JSONRenderer().render(response.data)).hexdigest()[:16]
+            response["ETag"] = f'"{self._shown.revision}-{state_of(self._shown)}-{digest}"'
             # What was compressed came with a weak one.
             known = request.headers.get("If-None-Match", "").removeprefix("W/")
             if request.method == "GET" and known == response["ETag"]:
@@ -142,7 +170,19 @@ class TenantViewSet(ApiMixin, GenericViewSet):
         return super().finalize_response(request, response, *args, **kwargs)
 
 
-_ETAG = re.compile(r'(?:W/)?"(?P<revision>[0-9]{1,9})-[a-z_]*"')
+_ETAG = re.compile(r'(?:W/)?"(?P<revision>[0-9]{1,9})-(?P<state>[a-z_]*)-[0-9a-f]{16}"')
+
+
+def read_etag(tag: str) -> tuple[int, str]:
+    """The revision and the state that an ETag names. Raises InvalidInput for what is none of ours."""
+    found = _ETAG.fullmatch(tag.strip())
+    if found is None:
+        raise InvalidInput("If-Match is an ETag as an answer gave it.", details={"If-Match": "This is no ETag."})
+    return int(found["revision"]), found["state"]
+
+
+def state_of(row: Any) -> str:
+    return str(getattr(row, "status", None) or getattr(row, "state", ""))
 
 
 def _narrow(serializer: Any, wanted: list[str]) -> None:
@@ -159,7 +199,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     of_query = request.method in SAFE_METHODS
     if isinstance(error, Replay):
         return _replayed(error.answer)
-    if isinstance(error, Stale) and "If-Match" in request.headers:
+    if isinstance(error, Conflict) and _is_precondition(error, request, context["view"]):
         return _answer(problem(412, "precondition_failed", error.message, error.details))
     if isinstance(error, ServiceError):
         return _answer(problem(error.status, error.code, error.message, error.details, of_query=of_query))
@@ -179,12 +219,22 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return answer
 
 
+def _is_precondition(error: Conflict, request: Request, view: Any) -> bool:
+    """Whether a conflict is one with what `If-Match` named."""
+    tag = request.headers.get("If-Match")
+    if tag is None or not isinstance(view, TenantViewSet) or isinstance(error, KeyReused):
+        return False
+    return isinstance(error, Stale) or view.is_changed(tag)
+
+
 def _answer(body: dict[str, Any]) -> Response:
     return Response(body, status=body["status"], content_type=MEDIA_TYPE)
 
 
 def _replayed(answer: IdempotentRequest) -> Response:
-    response = Response(json.loads(answer.body), status=answer.status, content_type=answer.content_type)
+    response = Response(
+        json.loads(answer.body) if answer.body else None, status=answer.status, content_type=answer.content_type
+    )
     if answer.etag:
         response["ETag"] = answer.etag
     response["Idempotent-Replayed"] = "true"

@@ -6,9 +6,11 @@ where the first failed, takes its place.
 """
 
 import hashlib
+import hmac
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from rest_framework import status
@@ -59,8 +61,12 @@ def key_of(request: Any) -> str | None:
 
 
 def hash_begun(request: Request) -> Any:
-    """A hash of what the request asks for; its body is still to come."""
-    return hashlib.sha256("\n".join((request.method or "", request.get_full_path(), "")).encode())
+    """A hash of what the request asks for; its body is still to come.
+
+    With the installation's key: a body may hold a script's secret, and nobody shall try words against its hash.
+    """
+    told = "\n".join((request.method or "", request.get_full_path(), ""))
+    return hmac.new(settings.SECRET_KEY.encode(), told.encode(), hashlib.sha256)
 
 
 def digest_of(request: Request) -> str:
@@ -87,13 +93,22 @@ def claim(request: Request, key: str, digest: str) -> IdempotentRequest:
     raise Replay(before)
 
 
+def once(response: Response, **hidden: Any) -> Response:
+    """The response, with other values of these fields for when its request is sent again: these are not stored."""
+    response.kept = {**response.data, **hidden}  # type: ignore[attr-defined]
+    return response
+
+
 def keep(row: IdempotentRequest, response: Response) -> None:
-    """Keep the answer with the key, or free the key where the answer says that nothing was done."""
+    """Keep the answer with the key, or free the key where the answer says that nothing was done.
+
+    Of an answer that shows a secret once (see `once`) what is kept is without it.
+    """
     if response.status_code in _NOT_KEPT:
         row.delete()
         return
     row.status = response.status_code
-    row.body = JSONRenderer().render(response.data).decode()
+    row.body = JSONRenderer().render(getattr(response, "kept", response.data)).decode()
     row.content_type = response.content_type or "application/json"
     row.etag = response.get("ETag", "")
     row.save(update_fields=["status", "body", "content_type", "etag"])

@@ -1,10 +1,25 @@
 """Pages of the API's lists."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.pagination import CursorPagination
 
 from flowpilot.common.errors import InvalidInput
+
+MOST_PAGES = 100_000
+PAGE_PARAMETER = OpenApiParameter(
+    "page", {"type": "integer", "minimum": 1, "maximum": MOST_PAGES}, description="Counts from 1 (default)."
+)
+
+
+def page_number(query: Mapping[str, str]) -> int:
+    """`?page=`, of what is no list of rows. Raises InvalidInput."""
+    text = query.get("page") or "1"
+    if not (text.isdecimal() and text.isascii() and len(text) < 7 and 1 <= int(text) <= MOST_PAGES):
+        raise InvalidInput("A page is a whole number.", details={"page": f"From 1 to {MOST_PAGES}."})
+    return int(text)
 
 
 class Pagination(CursorPagination):

@@ -27,6 +27,17 @@ _DEFINITION = {
         {"id": "n3", "kind": "escalation", "text": "Hand over to the network team"},
     ],
 }
+_DIFF = {
+    "changed_nodes": [
+        {
+            "node_id": "n1",
+            "kind": "question",
+            "field": "text",
+            "before": "Is there a network?",
+            "after": "Does the laptop see the network?",
+        }
+    ]
+}
 _RECORD = {
     "external_id": "CW-48213",
     "status": "resolved",
@@ -86,7 +97,7 @@ _BY_NAME: dict[str, Any] = {
     "problem_domain": "networking",
     "problem_summary": "The VPN client says that it cannot reach the server",
     "prompt": "Does the laptop see the network?",
-    "proposed_diff": {},
+    "proposed_diff": _DIFF,
     "reason": "must be a time with its zone, such as 2026-01-31T09:30:00Z",
     "resolution_summary": "The router was restarted",
     "response": "Since noon, on two laptops.",
@@ -112,7 +123,7 @@ _BY_FORMAT: dict[str, Any] = {
     "uri": "https://flowpilot.example/",
     "uuid": "0b7e4c1d-9a2f-4d55-b0d1-f6a7c3e2b918",
 }
-_BY_COMPONENT: dict[str, Any] = {"SessionRecord": _RECORD, "FlowDefinition": _DEFINITION}
+_BY_COMPONENT: dict[str, Any] = {"SessionRecord": _RECORD, "FlowDefinition": _DEFINITION, "FlowDiff": _DIFF}
 # Bodies that are no JSON.
 _LINES = "application/x-ndjson"
 _REQUESTS = {_LINES: json.dumps(_RECORD) + "\n"}

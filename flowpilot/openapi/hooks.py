@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from pydantic import BaseModel
 
 from flowpilot.accounts.scopes import KeyScope, scope_of
+from flowpilot.flows.changes import FlowDiff
 from flowpilot.flows.definition import FlowDefinition
 from sessions.records import SessionRecord
 
@@ -31,7 +32,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 def add_pydantic_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Post-processing hook: put the models' JSON Schemas among the components."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    models: tuple[type[BaseModel], ...] = (SessionRecord, FlowDefinition)
+    models: tuple[type[BaseModel], ...] = (SessionRecord, FlowDefinition, FlowDiff)
     for model in models:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {})
@@ -50,14 +51,17 @@ def add_common_parameters(result: dict[str, Any], **kwargs: Any) -> dict[str, An
                 parameters.append(_header("Idempotency-Key", why, "^[ -~]{1,255}$"))
             if "412" in operation["responses"]:
                 why = "The `ETag` of what you have read."
-                parameters.append(_header("If-Match", why, '^"[0-9]{1,9}-[a-z_]*"$'))
+                parameters.append(_header("If-Match", why, '^(W/)?"[0-9]{1,9}-[a-z_]*-[0-9a-f]{16}"$'))
             if _ROWS.fullmatch(path) and method == "get":
                 parameters.append(_fields_parameter(_fields(schemas, operation)))
     return result
 
 
 # Lists of rows, and one row.
-_ROWS = re.compile(r"/api/v1/(?:sessions|proposals|flows|gaps)/(?:\{id\}/)?")
+_ROWS = re.compile(
+    r"/api/v1/(?:sessions|ingest-jobs|proposals|flows|gaps|script-templates|psa-pushes|audit-events|webhooks|webhook-deliveries)/"
+    r"(?:\{id\}/)?"
+)
 
 
 def _header(name: str, description: str, pattern: str) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from flowpilot.accounts.models import Account
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from flowpilot.common.vault import rows_reseal, seal, unseal
-from flowpilot.webhooks.models import EventType, WebhookEndpoint
+from flowpilot.webhooks.models import EventType, WebhookDelivery, WebhookEndpoint
 from flowpilot.webhooks.sending import url_fault
 from flowpilot.webhooks.signing import new_secret
 
@@ -77,6 +77,40 @@ def endpoint_rotate(*, actor: Any, endpoint_id: int) -> tuple[WebhookEndpoint, s
     after = {"former_signs_until": endpoint.previous_until.isoformat()}
     audit_record(actor=actor, action="webhook_endpoint.rotated", target=endpoint, after=after)
     return endpoint, secret
+
+
+@transaction.atomic
+def endpoint_delete(*, actor: Any, endpoint_id: int) -> int:
+    """Remove an endpoint with all its deliveries, also those that wait; gives how many these were.
+
+    Raises NotFound, NotAllowed, Conflict (something is being sent there at this moment).
+    """
+    endpoint = WebhookEndpoint.objects.for_user(actor).filter(pk=endpoint_id).first()
+    if endpoint is None:
+        raise NotFound("there is no such endpoint")
+    if not actor.has_perm("webhooks.delete_webhookendpoint", endpoint):
+        raise NotAllowed("only an owner of this account may delete endpoints")
+    # Deliveries before their endpoint, as whoever sends one locks them.
+    deliveries = WebhookDelivery.objects.filter(endpoint=endpoint_id).order_by("pk")
+    list(deliveries.select_for_update().values_list("pk", flat=True))
+    # Whatever writes deliveries for it now holds it (see events_emit): those are through first, later ones find none.
+    if not WebhookEndpoint.objects.select_for_update().filter(pk=endpoint_id):
+        raise NotFound("there is no such endpoint")
+    try:
+        with transaction.atomic():
+            list(deliveries.select_for_update(nowait=True).values_list("pk", flat=True))
+    except OperationalError as error:
+        raise Conflict("something is being sent there at this moment: try again") from error
+    count = deliveries.delete()[0]
+    audit_record(
+        actor=actor,
+        action="webhook_endpoint.deleted",
+        target=endpoint,
+        before=_state(endpoint),
+        after={"deliveries": count},
+    )
+    endpoint.delete()
+    return count
 
 
 def endpoint_switch_off(*, endpoint_id: int, reason: str) -> None:

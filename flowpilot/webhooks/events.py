@@ -35,10 +35,25 @@ def events_emit(*, account_id: int, type: EventType, data: Iterable[Data]) -> No
         raise RuntimeError("events are written in the transaction of what happened: call this inside one")
     asking = WebhookEndpoint.objects.filter(account=account_id, is_active=True, event_types__contains=[type])
     endpoints = list(asking.select_related("account").only("account__slug").order_by("pk"))
+    endpoints = endpoints_hold(endpoints)
     if endpoints:
         now = timezone.now()
         events = [payload_of(type, {"account": endpoints[0].account.slug, **told}, now) for told in data]
         deliveries_write(endpoints, events)
+
+
+def endpoints_hold(endpoints: list[WebhookEndpoint]) -> list[WebhookEndpoint]:
+    """Those that are there still, and stay until the transaction ends: a delivery without its endpoint would fail the
+    commit of what is told. Not in the way of any change of an endpoint, nor of each other, but of its removal."""
+    if not endpoints:
+        return []
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM webhooks_webhookendpoint WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE",
+            [[endpoint.pk for endpoint in endpoints]],
+        )
+        there = {pk for (pk,) in cursor.fetchall()}
+    return [endpoint for endpoint in endpoints if endpoint.pk in there]
 
 
 def payload_of(event_type: str, data: Data, now: datetime) -> dict[str, Any]:

@@ -1,13 +1,27 @@
-"""Which deliveries have their turn."""
+"""Which deliveries have their turn, and which need somebody's eye."""
 
 import random
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
 
-from flowpilot.webhooks.models import WebhookDelivery
+from flowpilot.webhooks.models import TEST_EVENT, WebhookDelivery
 
 CHOSEN_FROM = 20
+GIVEN_UP_TOLD = timedelta(days=14)
+
+
+def deliveries_given_up(user: Any) -> QuerySet[WebhookDelivery]:
+    """What nobody tries any more and `user` may send again, given up within GIVEN_UP_TOLD; the latest first.
+
+    A test event that failed was told where it was sent.
+    """
+    rows = WebhookDelivery.objects.for_user(user, "replay").filter(state=WebhookDelivery.State.EXHAUSTED)
+    rows = rows.filter(settled_at__gte=timezone.now() - GIVEN_UP_TOLD).exclude(event_type=TEST_EVENT)
+    return rows.select_related("endpoint").defer("endpoint__secrets", "payload").order_by("-settled_at", "-pk")
 
 
 def next_delivery(after_id: int, now: datetime) -> int | None:

@@ -5,19 +5,17 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from flowpilot.flows.changes import FlowDiff
-from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.inline import DiffLine, base_lines, inline_diff, proposed_lines
 from flowpilot.flows.outline import outline
 from proposals import review
 from proposals.admin.decide import decision_form, typed_before, undo_button
-from proposals.admin.evidence import session_page
 from proposals.admin.history import history_of
 from proposals.admin.presence import claim_words, other_viewers
 from proposals.admin.replay import replay_context
 from proposals.admin.steps import kept_filters
+from proposals.evidence import session_page
 from proposals.models import FlowProposal
-from proposals.selectors import queue_place
+from proposals.selectors import diff_of, queue_place
 
 Status = FlowProposal.Status
 
@@ -56,29 +54,18 @@ def _views(proposal: FlowProposal) -> dict[str, Any]:
     if definition is None:
         return {"definition": None, "diff": None}
     base = proposal.base_version.definition if proposal.base_version else None
-    diff = _diff(proposal, base)
+    diff = diff_of(proposal)
     context: dict[str, Any] = {
         "definition": definition,
         "diff": diff,
         "outline": outline(definition),
         "is_large": len(definition["nodes"]) > DRAWN_AT_ONCE,
-        "has_moved_on": bool(
-            proposal.target_flow and proposal.target_flow.current_version_id != proposal.base_version_id
-        ),
+        "has_moved_on": proposal.has_moved_on,
     }
     if diff is not None and base is not None:
         inline: list[DiffLine] = inline_diff(base, definition, diff)
         context |= {"outline": inline, "left": base_lines(base, diff), "right": proposed_lines(definition, diff)}
     return context
-
-
-def _diff(proposal: FlowProposal, base: Any) -> FlowDiff | None:
-    """The difference from the version it was made from, or, where that is gone, as it was written down."""
-    if proposal.proposal_type == FlowProposal.Type.NEW_FLOW:
-        return None
-    if base is not None:
-        return diff_definitions(base, proposal.proposed_flow_data)
-    return FlowDiff.from_json(proposal.proposed_diff) if proposal.proposed_diff else None
 
 
 def _undo(request: HttpRequest, proposal: FlowProposal) -> Any:

@@ -17,7 +17,10 @@ from proposals.notices import DECIDE, Notices, notice_settings, notice_settings_
 class NoticesForm(forms.ModelForm):
     class Meta:
         model = NoticeSettings
-        fields = ["new_proposals", "waiting_longest", "forgotten_claims", "tickets_not_told", "email_digest"]
+        fields = [
+            "new_proposals", "waiting_longest", "forgotten_claims", "tickets_not_told", "services_not_told",
+            "email_digest",
+        ]  # fmt: skip
         widgets = {"email_digest": forms.RadioSelect}
 
 

@@ -16,8 +16,18 @@ from django.urls import URLPattern, path, reverse
 
 from flowpilot.common.errors import ServiceError
 from proposals.admin.evidence import readable
-from proposals.models import FlowProposal, ReplayReport
-from proposals.replays import OUTCOME_WORDS, Change, Outcome, Result, replay_report_start, results_of, summarize
+from proposals.models import FlowProposal
+from proposals.replays import (
+    OUTCOME_WORDS,
+    Change,
+    Outcome,
+    Result,
+    is_behind,
+    replay_report_of,
+    replay_report_start,
+    results_of,
+    summarize,
+)
 from sessions.models import AISession
 
 PER_PAGE = 50
@@ -73,7 +83,7 @@ def replay_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse
 
 def replay_context(proposal: FlowProposal) -> dict[str, Any]:
     """What the report's template reads; the report is None before anybody has asked for it."""
-    report = _report(proposal)
+    report = replay_report_of(proposal)
     context: dict[str, Any] = {"report": report, "replay_url": _url(proposal)}
     if report is None or not report.results:
         return context
@@ -94,13 +104,8 @@ def replay_context(proposal: FlowProposal) -> dict[str, Any]:
         "summary": summary,
         "outcome_rows": rows,
         "change_rows": changes if now else [],
-        "is_behind": bool(proposal.target_flow and report.version_id != proposal.target_flow.current_version_id),
+        "is_behind": is_behind(report, proposal),
     }
-
-
-def _report(proposal: FlowProposal) -> ReplayReport | None:
-    reports = ReplayReport.objects.filter(account=proposal.account_id, proposal=proposal, revision=proposal.revision)
-    return reports.select_related("version").first()
 
 
 def _url(proposal: FlowProposal) -> str:
@@ -108,7 +113,7 @@ def _url(proposal: FlowProposal) -> str:
 
 
 def _session_list(request: HttpRequest, proposal: FlowProposal) -> dict[str, Any]:
-    report = _report(proposal)
+    report = replay_report_of(proposal)
     if report is None:
         raise Http404("Nothing has been replayed yet.")
     heading, chosen = _chosen(request, results_of(report))

@@ -187,6 +187,11 @@ class FlowProposal(TenantModel):
         return self.claimed_by if self.claimed_until and self.claimed_until > timezone.now() else None
 
     @property
+    def has_moved_on(self) -> bool:
+        """Whether the flow that it changes has another version by now than the one it was made from."""
+        return self.target_flow is not None and self.target_flow.current_version_id != self.base_version_id
+
+    @property
     def can_be_approved(self) -> bool:
         """A change to a published flow is never approved blind: it opens in the editor."""
         return self.is_pending and self.proposal_type == self.Type.NEW_FLOW

@@ -102,6 +102,7 @@ class NoticeSettings(models.Model):
     waiting_longest = models.BooleanField(default=True, verbose_name="waiting too long")
     forgotten_claims = models.BooleanField(default=True, verbose_name="claimed by me and forgotten")
     tickets_not_told = models.BooleanField(default=True, verbose_name="tickets that could not be told")
+    services_not_told = models.BooleanField(default=True, verbose_name="services that could not be told of events")
     # The last look at the queue, and the end of the visit before: what came after that is new.
     queue_looked_at = models.DateTimeField(null=True, blank=True, editable=False)
     queue_seen_at = models.DateTimeField(null=True, blank=True, editable=False)

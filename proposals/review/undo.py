@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import User
 from flowpilot.common.audit import audit_record
-from flowpilot.common.errors import Conflict
+from flowpilot.common.errors import Conflict, Stale
 from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.services import flow_version_withdraw
 from proposals.models import FlowProposal, SessionAnalysis, Topic
@@ -45,13 +45,16 @@ def undo_deadline(proposal: FlowProposal) -> datetime | None:
 
 
 @transaction.atomic
-def proposal_undo(*, actor: User, proposal_id: int) -> Undone:
+def proposal_undo(*, actor: User, proposal_id: int, revision: int | None = None, status: str | None = None) -> Undone:
     """Take the last decision back: the proposal is pending again, and what it published guides nobody any more.
 
-    A version that sessions have used already stays: see Undone. Raises NotFound, NotAllowed; Conflict where nothing
-    was decided, the time has passed, a new flow is in use already, or the topic has another open proposal.
+    `revision` and `status` are what the actor saw, where they must be that still. A version that sessions have used
+    already stays: see Undone. Raises NotFound, NotAllowed; Conflict where nothing was decided, the time has passed, a
+    new flow is in use already, or the topic has another open proposal; Stale.
     """
     proposal = proposal_lock(actor, proposal_id)
+    if (revision or proposal.revision, status or proposal.status) != (proposal.revision, proposal.status):
+        raise Stale("this proposal has changed since you read it", details=state_of(proposal))
     if proposal.is_pending:
         raise Conflict("it is pending: there is no decision to undo")
     if undo_deadline(proposal) is None:

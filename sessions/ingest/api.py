@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 
 from flowpilot.accounts.scopes import KeyScope
-from flowpilot.accounts.selectors import account_of_request
+from flowpilot.accounts.selectors import ACCOUNT_PARAMETER, account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.idempotency import claim, hash_begun, keep, key_of
@@ -31,7 +31,6 @@ from sessions.ingest.receive import body_received
 
 NDJSON = "application/x-ndjson"
 OUTCOMES = ["imported", "updated", "unchanged", "bad"]
-ACCOUNT = OpenApiParameter("account", OpenApiTypes.STR, description="The account's slug, for callers with several.")
 
 
 class NdjsonParser(BaseParser):
@@ -87,7 +86,7 @@ class IngestJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantV
             "Jobs of one account are worked off one after another, in their order."
         ),
         parameters=[
-            ACCOUNT,
+            ACCOUNT_PARAMETER,
             OpenApiParameter("Content-Encoding", OpenApiTypes.STR, "header", enum=["gzip", "identity"]),
         ],
         request={NDJSON: OpenApiTypes.BINARY},

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -16,6 +16,7 @@ from flowpilot.common.admin import ReadOnlyAdmin, ScopedAdmin, TenantAdmin
 from sessions.models import PsaAttempt, PsaConnection, PsaPush
 from sessions.psa.connections import FIELDS, connection_change, connection_create, connection_test
 from sessions.psa.forms import ConnectionForm, credential_names
+from sessions.psa.selectors import with_last_error
 from sessions.psa.services import pushes_requeue
 
 WRITTEN = ["notes_internal", "time_resource", "time_role", "resolved_status", "escalated_status"]
@@ -137,8 +138,7 @@ class PsaPushAdmin(ReadOnlyAdmin):
     actions = ["requeue"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        last = PsaAttempt.objects.filter(push=OuterRef("pk")).order_by("-number").values("error")[:1]
-        return super().get_queryset(request).annotate(error=Subquery(last)).defer("connection__credentials")
+        return with_last_error(super().get_queryset(request)).defer("connection__credentials")
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in NARROWINGS or super().lookup_allowed(lookup, value, request)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from sessions.models import AISession, PsaConnection, PsaPush
+from sessions.models import AISession, PsaAttempt, PsaConnection, PsaPush
 
 State, Kind = PsaPush.State, PsaConnection.Kind
 # The names that records use for a system, without case, spaces and signs.
@@ -90,6 +90,12 @@ def pushes_given_up(user: Any) -> QuerySet[PsaPush]:
     rows = PsaPush.objects.for_user(user, "requeue").requeueable()
     rows = rows.filter(settled_at__gte=timezone.now() - GIVEN_UP_TOLD).select_related("connection")
     return rows.defer("connection__credentials", "payload").order_by("-settled_at", "-pk")
+
+
+def with_last_error(pushes: QuerySet[PsaPush]) -> QuerySet[PsaPush]:
+    """Each with `error`, that of its last attempt; None before the first."""
+    last = PsaAttempt.objects.filter(push=OuterRef("pk")).order_by("-number").values("error")[:1]
+    return pushes.annotate(error=Subquery(last))
 
 
 def next_push(after_id: int, now: datetime) -> int | None:

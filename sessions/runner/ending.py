@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from flowpilot.accounts.models import Membership, Team, User
+from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from sessions.models import AISession, Handover, SessionStep
@@ -212,7 +213,7 @@ def _receiver(session: AISession, user_id: int | None, team_id: int | None) -> t
         raise InvalidInput("hand it to a person or to a team, not to both")
     if user_id is not None:
         member = Membership.objects.filter(account=session.account_id, user=user_id, user__is_active=True)
-        found = member.select_related("user").first()
+        found = member.exclude(role=Role.SERVICE).select_related("user").first()
         if found is None:
             raise NotFound("there is no such member")
         return found.user, None

@@ -45,6 +45,11 @@ class ReadTalk:
     steps: tuple[StepDraft, ...] = field(default_factory=tuple)
 
 
+def score_among(matches: Sequence[FlowMatch], flow_id: int | None) -> float:
+    """The score of the flow that was chosen; 0 for one that was not among those that fit."""
+    return next((match.score for match in matches if match.version.flow_id == flow_id), 0.0)
+
+
 class Guide(Protocol):
     def matches(self, user: Any, account_id: int, problem: str) -> Sequence[FlowMatch]:
         """The user's own published flows for a problem told in words, the likeliest first."""

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from flowpilot.accounts.models import Account, User
 from flowpilot.accounts.policies import mask_of
-from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, Stale
 from sessions.models import AISession
 
 Status = AISession.Status
@@ -17,7 +17,7 @@ MOST_TEXT = 20_000
 def session_lock(actor: User, session_id: int, revision: int | None) -> AISession:
     """The session, its row locked until the transaction ends.
 
-    Raises NotFound for one that is gone or not the actor's to see; NotAllowed where the actor may not work it; Conflict
+    Raises NotFound for one that is gone or not the actor's to see; NotAllowed where the actor may not work it; Stale
     where another tab or device has gone on since `revision` (None: whatever it is at).
     """
     rows = AISession.objects.for_user(actor).select_for_update(of=("self",))
@@ -33,9 +33,14 @@ def session_lock(actor: User, session_id: int, revision: int | None) -> AISessio
     if not session.is_worked_here:
         raise NotAllowed("this session was worked elsewhere and came in as a record: it is only read here")
     if revision is not None and session.revision != revision:
-        raise Conflict(
+        raise Stale(
             "this session has gone on in another tab or on another device; here is where it stands now",
-            details={"your_revision": revision, "current_revision": session.revision},
+            details={
+                "your_revision": revision,
+                "current_revision": session.revision,
+                "status": session.status,
+                "node_id": session.node_id,
+            },
         )
     return session
 

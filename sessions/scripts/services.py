@@ -45,7 +45,7 @@ class InvalidValues(InvalidInput):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         told = "; ".join(f"{fault.field}: {fault}" for fault in faults[:3])
-        super().__init__(told, details=[fault.to_json() for fault in faults])
+        super().__init__(told, details={"values": {fault.field: str(fault) for fault in faults}})
         self.faults = list(faults)
 
 

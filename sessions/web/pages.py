@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from flowpilot.common.errors import ServiceError
 from sessions.models import AISession, Handover, SessionStep
 from sessions.runner.ending import is_claimable_by, summary_of
-from sessions.runner.guide import StepDraft, guide
+from sessions.runner.guide import StepDraft, guide, score_among
 from sessions.runner.start import session_start
 from sessions.runner.steps import node_of
 from sessions.runner.talk import MOST_TALK, talk_apply
@@ -59,14 +59,13 @@ def start(request: HttpRequest) -> HttpResponse:
     account = form.cleaned_data["account"]
     matches = guide().matches(user, account.pk, form.cleaned_data["problem"])
     if "flow" in request.POST:
-        chosen = next((match for match in matches if str(match.version.flow_id) == request.POST["flow"]), None)
-        flow_id = chosen.version.flow_id if chosen else _id(request.POST["flow"])
+        flow_id = _id(request.POST["flow"])
         session = session_start(
             actor=user,
             account=account,
             start=form.start(),
             flow_id=flow_id,
-            score=chosen.score if chosen else 0.0,
+            score=score_among(matches, flow_id),
         )
         return HttpResponseRedirect(run_url(session.pk))
     return TemplateResponse(request, "work/start.html", frame(request, "Start a session", form=form, matches=matches))

@@ -29,6 +29,7 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_erasable, audit_record
 from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import TenantModel
+from flowpilot.webhooks.events import payload_of
 from proposals.models import (
     AnalysisRun,
     ProposalEvidence,
@@ -111,7 +112,8 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     push = make_push(session, payload={"text": word})
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
     job = make_job(account, word, member)
-    delivery = make_delivery(make_endpoint(account, description=word), payload={"data": word})
+    told = payload_of("flow.published", {"account": word}, timezone.now())
+    delivery = make_delivery(make_endpoint(account, description=word), payload=told)
     rows: list[Any] = [
         account, policy, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis,
         run, push, push.connection, script, script.template_version.template, gap, job,

@@ -76,7 +76,7 @@ def test_a_failure_frees_the_key_and_undoes_all(cast: Cast, api: Any, monkeypatc
     client = api(cast.bob)
     client.raise_request_exception = False
     with monkeypatch.context() as broken:
-        broken.setattr("sessions.api.told", fail)  # after the session is stored
+        broken.setattr("sessions.api.ingest.told", fail)  # after the session is stored
         assert send(client, SESSIONS, record("A"), "k-1").status_code == 500
     assert (AISession.objects.count(), IdempotentRequest.objects.count()) == (0, 0)
     assert send(client, SESSIONS, record("A"), "k-1").status_code == 201

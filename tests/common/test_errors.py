@@ -36,7 +36,7 @@ NOWHERE_SQL, NOWHERE_REDIS = "postgresql://nobody@127.0.0.1:1/none", "redis://12
         ("carol", "post", "sessions/", [], 403, "permission_denied"),
         ("root", "post", "flows/", {}, 405, "method_not_allowed"),
         ("bob", "get", "nothing/here/", None, 404, "not_found"),
-        ("bob", "get", "sessions/1/steps/", None, 404, "not_found"),
+        ("bob", "get", "sessions/1/nothing/", None, 404, "not_found"),
         ("carol", "get", "metrics/summary/?days=1", None, 400, "invalid"),
     ],
 )

@@ -74,7 +74,7 @@ LISTS = {
     "/admin/ai_sessions/scripttemplate/": 7,
     "/admin/ai_sessions/generatedscript/": 6,
     "/admin/flows/flow/": 9,
-    "/admin/proposals/flowproposal/": 16,
+    "/admin/proposals/flowproposal/": 17,
     "/admin/proposals/sessionanalysis/": 6,
     "/admin/accounts/membership/": 7,
     "/admin/accounts/user/": 6,
@@ -85,6 +85,11 @@ LISTS = {
     "/api/v1/sessions/": 4,
     "/api/v1/proposals/": 4,
     "/api/v1/flows/": 4,
+    "/api/v1/script-templates/": 4,
+    "/api/v1/psa-pushes/": 4,
+    "/api/v1/audit-events/": 4,
+    "/api/v1/webhooks/": 4,
+    "/api/v1/webhook-deliveries/": 4,
 }
 
 

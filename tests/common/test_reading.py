@@ -7,11 +7,11 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from flowpilot.common.reading import RowSerializer
-from flowpilot.flows.api import FlowSerializer, FlowVersionSerializer
+from flowpilot.flows.api.serializers import FlowSerializer, FlowVersionSerializer
 from flowpilot.flows.models import Flow, FlowVersion
-from proposals.api import FlowProposalSerializer
+from proposals.api.serializers import FlowProposalSerializer
 from proposals.models import FlowProposal
-from sessions.api import SessionSerializer
+from sessions.api.serializers import SessionSerializer
 from sessions.ingest.api import IngestJobSerializer
 from sessions.models import AISession, IngestJob
 from tests.conftest import Cast

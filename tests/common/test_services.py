@@ -234,6 +234,10 @@ SERVICES: dict[str, tuple[set[str], Given]] = {
         OWNERS,
         lambda side: {"endpoint_id": side.pk("webhooks_webhookendpoint"), "description": "x"},
     ),
+    "flowpilot.webhooks.endpoints.endpoint_delete": (
+        OWNERS,
+        lambda side: {"endpoint_id": side.pk("webhooks_webhookendpoint")},
+    ),
     "flowpilot.webhooks.endpoints.endpoint_rotate": (
         OWNERS,
         lambda side: {"endpoint_id": side.pk("webhooks_webhookendpoint")},

@@ -12,14 +12,18 @@ from analytics.rows.registry import SOURCES
 from flowpilot.accounts.models import User
 from tests.common.conftest import rolled_back
 from tests.common.operations import (
+    DELIVERY,
     FLOW,
     GAP,
     NO_CHOICE_OF_ROWS,
     OPERATIONS,
     PLAIN_NUMBERS,
     PROPOSAL,
+    PUSH,
     ROW_PARAMETERS,
     SESSION,
+    TEMPLATE,
+    WEBHOOK,
     address_of,
 )
 from tests.common.rows import Rows
@@ -68,7 +72,7 @@ def test_dashboards(world: World, login: Any, name: str) -> None:
             walk.get(reverse(address, args=[world.foreign.pk(row), *more]), 200)
         else:
             walk.alike(open_address(address, *more), world.foreign.pk(row), ABSENT, 404 if may else 403)
-    assert walk.wrong == []
+    assert walk.wrong == [], "\n".join(walk.wrong)
 
 
 @pytest.mark.parametrize("name", sorted(EVERYONE))
@@ -96,7 +100,7 @@ def test_gaps(world: World, login: Any, api: Any, name: str) -> None:
         assert sessions.context["cl"].result_count == 0
     own = patch(reverse("api:gap-detail", args=[world.home.pk(row)]), {"revision": 1, "notes": "mine"})
     assert own.status_code == (200 if name in REVIEWERS else 403)
-    assert walk.wrong == []
+    assert walk.wrong == [], "\n".join(walk.wrong)
 
 
 @pytest.mark.parametrize("name", sorted(EVERYONE))
@@ -122,7 +126,7 @@ def test_scripts_of_a_session(world: World, login: Any, name: str) -> None:
         for session in (foreign, *([world.elsewhere.pk(SESSION)] if name in OF_ONE_TEAM else [])):
             walk.alike(of_session, session, ABSENT, 404)
             walk.alike(of_session, session, ABSENT, 404, data={"do": "generate"})
-    assert walk.wrong == []
+    assert walk.wrong == [], "\n".join(walk.wrong)
 
 
 def test_every_operation_is_in_the_table(schema: Any) -> None:
@@ -158,7 +162,7 @@ def test_api(world: World, callers: Any, name: str) -> None:
                 tried += 1
                 if answers[0] != answers[1]:
                     walk.wrong.append(f"{key} tells {rows.word}: {answers}")
-    assert walk.wrong == []
+    assert walk.wrong == [], "\n".join(walk.wrong)
     assert tried >= 10 or name == "root"
 
 
@@ -186,7 +190,7 @@ def test_a_filter_by_something_foreign_tells_nothing(world: World, callers: Any,
                 for foreign, absent in values(parameter, word, rows):
                     walk.alike(f"{url}?{parameter['name']}={{}}", foreign, absent, None, echoes=True)
                     tried += 1
-    assert walk.wrong == []
+    assert walk.wrong == [], "\n".join(walk.wrong)
     assert tried > 50
 
 
@@ -207,24 +211,26 @@ def values(parameter: Any, word: str, rows: Rows) -> list[tuple[Any, Any]]:
 
 @pytest.mark.parametrize("name", sorted(EVERYONE - {"root"}))
 def test_api_lists_hold_own_rows_only(world: World, callers: Any, name: str) -> None:
-    for page, row in (("sessions", SESSION), ("flows", FLOW), ("proposals", PROPOSAL), ("gaps", GAP)):
+    lists = {
+        "sessions": SESSION, "flows": FLOW, "proposals": PROPOSAL, "gaps": GAP, "script-templates": TEMPLATE,
+        "psa-pushes": PUSH, "webhooks": WEBHOOK, "webhook-deliveries": DELIVERY,
+    }  # fmt: skip
+    for page, row in lists.items():
         if name not in OPERATIONS[f"GET {page}/"].may:
             continue
         ids = {item["id"] for item in callers(name).get(f"/api/v1/{page}/").json()["results"]}
         expected = {world.home.pk(row)}
-        if name not in OF_ONE_TEAM and row in world.elsewhere.by_name:
-            expected |= set(
-                world.elsewhere.by_name[row]
-                .__class__._default_manager.filter(account=world.cast.account)
-                .values_list("pk", flat=True)
-            )
+        # Templates are of no team.
+        if row == TEMPLATE or (name not in OF_ONE_TEAM and row in world.elsewhere.by_name):
+            model = type(world.home.by_name[row])
+            expected = set(model._default_manager.filter(account=world.cast.account).values_list("pk", flat=True))
         assert ids == expected, page
 
 
 def test_sessions_cannot_be_sent_to_a_foreign_account(world: World, api: Any) -> None:
     walk = Walk(api(world.people["alice"]), "alice", [])
     walk.alike("/api/v1/sessions/?account={}", FOREIGN.lower(), "no-such-account", 404, data=[], echoes=True)
-    assert walk.wrong == []
+    assert walk.wrong == [], "\n".join(walk.wrong)
 
 
 @pytest.mark.parametrize("name", sorted(EVERYONE))

@@ -14,7 +14,7 @@ from django.db.models import Model
 from django.test import Client
 
 from flowpilot.accounts.models import Account
-from sessions.api import MAX_BULK
+from sessions.api.ingest import MAX_BULK
 from sessions.ingest.jobs import account_jobs_work
 from sessions.ingest.lines import batches, lines_ingest
 from sessions.models import AISession, IngestJob, SessionStep

@@ -1,9 +1,9 @@
-"""Flows over the API."""
+"""`/api/v1/flows/`: flows, their versions, and what differs between them."""
 
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -11,66 +11,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flowpilot.accounts.scopes import KeyScope
-from flowpilot.common.api import ApiMixin, TenantViewSet
-from flowpilot.common.errors import InvalidInput, NotFound
-from flowpilot.common.reading import RowSerializer
+from flowpilot.common.api import ApiMixin, ProblemSerializer, TenantViewSet
+from flowpilot.flows.api.serializers import (
+    FlowDiffSerializer,
+    FlowListSerializer,
+    FlowSerializer,
+    FlowVersionDetailSerializer,
+    FlowVersionSerializer,
+    PortableFlowSerializer,
+)
+from flowpilot.flows.api.versions import MOST_VERSIONS, version_of
 from flowpilot.flows.definition import definition_schema
 from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.edit import told
 from flowpilot.flows.filters import FlowFilter
 from flowpilot.flows.mermaid import to_mermaid
-from flowpilot.flows.models import Flow, FlowVersion
+from flowpilot.flows.models import Flow
 from flowpilot.flows.transfer import portable_of
-
-
-class FlowListSerializer(RowSerializer):
-    version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
-    owner = serializers.EmailField(source="owner.email", default=None, allow_null=True)
-
-    class Meta:
-        model = Flow
-        fields = [
-            "id", "key", "title", "description", "problem_domain", "status", "version", "owner", "review_by",
-            "created_at", "updated_at",
-        ]  # fmt: skip
-
-
-class FlowSerializer(FlowListSerializer):
-    definition = serializers.JSONField(source="current_version.definition", default=None, allow_null=True)
-
-    class Meta(FlowListSerializer.Meta):
-        fields = [*FlowListSerializer.Meta.fields, "definition"]
-
-
-class FlowVersionSerializer(RowSerializer):
-    created_by = serializers.EmailField(source="created_by.email", default=None, allow_null=True)
-
-    class Meta:
-        model = FlowVersion
-        fields = ["number", "note", "confidence_score", "created_by", "created_at"]
-
-
-class FlowDiffSerializer(serializers.Serializer):
-    """What differs between two versions."""
-
-    from_version = serializers.IntegerField()
-    to_version = serializers.IntegerField()
-    summary = serializers.CharField(help_text="The difference counted, in words.")
-    sentences = serializers.ListField(child=serializers.CharField(), help_text="One for each difference.")
-    diff = serializers.JSONField(help_text="The difference; parts without a change are left out.")
-
-
-class PortableFlowSerializer(serializers.Serializer):
-    """A flow as a file that the import reads: nothing of the sessions behind it."""
-
-    format = serializers.CharField()
-    format_version = serializers.IntegerField()
-    key = serializers.CharField()
-    title = serializers.CharField()
-    description = serializers.CharField(allow_blank=True)
-    problem_domain = serializers.CharField(allow_blank=True)
-    version = serializers.IntegerField(allow_null=True)
-    definition = serializers.JSONField()
 
 
 class MermaidRenderer(BaseRenderer):
@@ -85,9 +42,14 @@ class MermaidRenderer(BaseRenderer):
 
 
 def _number_parameter(name: str, description: str) -> OpenApiParameter:
-    return OpenApiParameter(name, OpenApiTypes.INT, description=description)
+    schema = {"type": "integer", "minimum": 0, "maximum": MOST_VERSIONS}
+    return OpenApiParameter(name, schema, description=description)
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List flows", description="Troubleshooting flows, by title."),
+    retrieve=extend_schema(summary="Read a flow", description="With the definition that is published now."),
+)
 class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
     """Published troubleshooting flows with their current definition."""
 
@@ -100,19 +62,34 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     )  # fmt: skip
     scopes: ClassVar = {"GET": KeyScope.FLOWS_READ}
     # Who may read a flow may read its versions.
-    action_permissions: ClassVar[dict[str, str]] = {"versions": "view", "diff": "view", "export": "view"}
+    action_permissions: ClassVar[dict[str, str]] = dict.fromkeys(("versions", "version", "diff", "export"), "view")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return FlowListSerializer if self.action == "list" else FlowSerializer
 
-    @extend_schema(responses=FlowVersionSerializer(many=True))
+    @extend_schema(summary="List the versions of a flow", responses=FlowVersionSerializer(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)
     def versions(self, request: Request, pk: str) -> Response:
-        """The flow's versions, newest first, without their definitions: `export` has those."""
+        """The flow's versions, newest first, without their definitions."""
         versions = self.get_object().versions.select_related("created_by").defer("definition", "examples")
         return Response(FlowVersionSerializer(versions.order_by("-number"), many=True).data)
 
     @extend_schema(
+        summary="Read a version of a flow",
+        parameters=[
+            OpenApiParameter(
+                "number", {"type": "integer", "minimum": 0, "maximum": MOST_VERSIONS}, OpenApiParameter.PATH
+            )
+        ],
+        responses={200: FlowVersionDetailSerializer, 404: ProblemSerializer},
+    )
+    @action(detail=True, url_path="versions/(?P<number>[0-9]{1,9})", pagination_class=None, filterset_class=None)
+    def version(self, request: Request, pk: str, number: str) -> Response:
+        """One version with its definition, which nothing changes any more."""
+        return Response(FlowVersionDetailSerializer(version_of(self.get_object(), number)).data)
+
+    @extend_schema(
+        summary="Compare two versions of a flow",
         parameters=[
             _number_parameter("from", "The earlier version; without it the one before `to`."),
             _number_parameter("to", "The later version; without it the current one."),
@@ -123,10 +100,10 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     def diff(self, request: Request, pk: str) -> Response:
         """What differs between two versions. The first version differs in nothing from itself."""
         flow = self.get_object()
-        after = _version(flow, request.query_params.get("to"))
+        after = version_of(flow, request.query_params.get("to"), "to")
         earlier = flow.versions.filter(number__lt=after.number).order_by("-number").first()
         number = request.query_params.get("from")
-        before = _version(flow, number) if number else earlier or after
+        before = version_of(flow, number, "from") if number else earlier or after
         diff = diff_definitions(before.definition, after.definition)
         return Response(
             {
@@ -139,6 +116,7 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
         )
 
     @extend_schema(
+        summary="Export a flow",
         parameters=[
             _number_parameter("version", "Without it the current one."),
             OpenApiParameter("format", enum=["json", "mermaid"], description="Without it json."),
@@ -157,25 +135,10 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     def export(self, request: Request, pk: str) -> Response:
         """One version as a file: JSON that can be imported elsewhere, or a Mermaid flowchart for documents."""
         flow = self.get_object()
-        version = _version(flow, request.query_params.get("version"))
+        version = version_of(flow, request.query_params.get("version"))
         if request.accepted_renderer.format == "mermaid":
             return Response(to_mermaid(version.definition))
         return Response(portable_of(flow, version).to_json())
-
-
-def _version(flow: Flow, number: str | None) -> FlowVersion:
-    """The version of that number, without one the current. Raises InvalidInput, NotFound."""
-    if number is None or number == "":
-        if flow.current_version is None:
-            raise NotFound("this flow has no version yet")
-        return flow.current_version
-    if not number.isdecimal():
-        raise InvalidInput("a version is a whole number", details={"version": number[:40]})
-    # Longer numbers are none that the database could hold.
-    found = FlowVersion.objects.filter(flow=flow, number=int(number)).first() if len(number) < 10 else None
-    if found is None:
-        raise NotFound(f"{flow.title} has no version {number[:40]}")
-    return found
 
 
 class DefinitionSchemaView(ApiMixin):
@@ -184,6 +147,8 @@ class DefinitionSchemaView(ApiMixin):
     required_permission = "flows.view_flow"
     scopes: ClassVar = {"GET": KeyScope.FLOWS_READ}
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="The JSON Schema of a definition", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
+        """What a flow's definition looks like, as JSON Schema (2020-12). What more makes one valid (no circle, every
+        node reachable, every path with an end) is told with pointers where one is sent."""
         return Response(definition_schema())
