@@ -2,7 +2,8 @@
 
 Pure: no Django, no database, no network. The rules and their sources stand in docs/data-protection.md. Every rule looks
 at the text as it came, and spans that overlap are masked as one. The time grows with the text's length only: patterns
-begin where a run of letters begins and take the run whole (possessive), or are bounded.
+begin where a run of letters begins and take the run whole (possessive), or are bounded. Only single characters are
+repeated possessively: Python before 3.11.5 matches possessive groups wrongly (python/cpython#106052).
 """
 
 from flowpilot.common.masking.kinds import Found, Kind, Level

@@ -30,7 +30,7 @@ _PAIR = re.compile(
 )
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb", "\u201e": "\u201c"}
 # A bare value goes to the next space, or to what begins the next setting of a connection string or a query.
-_BARE = re.compile(r"(?:[^\s;,&\"<>]|[;,&](?![\w .-]{1,40}=)(?=\S))++")
+_BARE = re.compile(r"(?:[^\s;,&\"<>]|[;,&](?![\w .-]{1,40}=)(?=\S))+")
 _TAIL = ".,;:?)]}'\"\u201d\u2019"
 _LOOK = 400  # characters that decide; what goes on without a space behind them belongs to it
 _SYMBOL = re.compile(r"[\d!@#$%^&*_+=~|]")

@@ -5,7 +5,7 @@ import re
 
 from flowpilot.common.masking.kinds import Spans, spans_of
 
-_EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]++@(?=\w)(?:[\w-]++(?:\.[\w-]++)++|[A-Za-z][\w-]++)")
+_EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]++@(?=\w)(?:[\w-]++(?:\.[\w-]++)+|[A-Za-z][\w-]++)")
 _INTRODUCED = re.compile(r"(?<!\w)[Mm]y name is (?P<value>[A-Z][^\W\d_]++(?:[ -][A-Z][^\W\d_]++){0,2})")
 
 _APART = r"[ ()./-]{0,2}"
@@ -21,7 +21,7 @@ _PHONES = (
 )
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{2,4}(?!\d)")
 
-_DIGITS = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,}+")
+_DIGITS = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,}")
 _GROUP = re.compile(r"\d+")
 # Issuers and how long their numbers are (ISO/IEC 7812-1; the networks' published ranges).
 _ISSUER = re.compile(
