@@ -5,6 +5,7 @@ from analytics.reports.models import ReportSubscription
 from analytics.rollups.models import (
     DurationDay,
     DurationMonth,
+    EndedSession,
     RolledAccount,
     RollupMark,
     SessionDay,
@@ -19,6 +20,7 @@ from analytics.rollups.models import (
 __all__ = [
     "DurationDay",
     "DurationMonth",
+    "EndedSession",
     "KnowledgeGap",
     "ReportSubscription",
     "RolledAccount",

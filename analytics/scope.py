@@ -15,6 +15,7 @@ from analytics.choices import session_values
 from flowpilot.accounts.models import Team
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.kept import kept
+from flowpilot.common.widgets import PlainSelect
 from flowpilot.flows.models import Flow
 from sessions.models import AISession, Client
 
@@ -37,11 +38,13 @@ class ScopeForm(forms.Form):
     )
     first = forms.DateField(required=False, label="From", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
     last = forms.DateField(required=False, label="To", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
-    team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="All teams")
-    domain = forms.CharField(required=False, widget=forms.Select, label="Domain")
-    client = forms.ModelChoiceField(Client.objects.none(), required=False, empty_label="All clients")
-    technician = forms.CharField(required=False, widget=forms.Select, label="Technician")
-    flow = forms.ModelChoiceField(Flow.objects.none(), required=False, empty_label="All flows")
+    team = forms.ModelChoiceField(Team.objects.none(), widget=PlainSelect, required=False, empty_label="All teams")
+    domain = forms.CharField(required=False, widget=PlainSelect, label="Domain")
+    client = forms.ModelChoiceField(
+        Client.objects.none(), widget=PlainSelect, required=False, empty_label="All clients"
+    )
+    technician = forms.CharField(required=False, widget=PlainSelect, label="Technician")
+    flow = forms.ModelChoiceField(Flow.objects.none(), widget=PlainSelect, required=False, empty_label="All flows")
     zone = forms.CharField(required=False, widget=forms.TextInput({"placeholder": "Time zone"}), label="Time zone")
 
     def __init__(self, user: Any, data: Any) -> None:

@@ -68,7 +68,7 @@ def _gaps(request: HttpRequest) -> HttpResponse:
         "given": given,
         "choices": _choices(visible, given),
         "is_filtered": any(value and name not in ("state", "page") for name, value in given.items()),
-        "has_any": bool(rows) or visible.exists(),
+        "has_any": page.paginator.count > 0 or visible.exists(),
         "query": _query_without_page(request),
     }
     return TemplateResponse(request, "analytics/gaps.html", context)

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from django.db.models import QuerySet
 
 from analytics.rollups.kept import COUNTS, DURATIONS
-from analytics.rollups.models import KeptModel
 from analytics.rollups.read import Wanted, read
 from analytics.scope import Scope
 from sessions.models import AISession
@@ -64,22 +63,22 @@ def durations_by(scope: Scope, by: By) -> dict[Any, Durations]:
 
 
 def _wanted(scope: Scope) -> Wanted:
-    """What the scope means to who reads counts. Clients, technicians and flows are not kept: they are counted directly,
-    over indexes of their own."""
+    """What the scope means to who reads counts."""
     sessions = AISession.objects.for_user(scope.user)
     grants = scope.user.tenant_grants(sessions.permission("view"))
 
-    def kept(model: type[KeptModel]) -> QuerySet[Any]:
+    def kept(model: type[Any]) -> QuerySet[Any]:
         return model._default_manager.for_user(scope.user).filter(scope.session_q())
 
     return Wanted(
         sessions=sessions.filter(scope.session_q()),
-        kept=None if scope.client or scope.technician or scope.flow else kept,
+        kept=kept,
         accounts=None if grants is None else sorted({account_id for account_id, _ in grants}),
         start=scope.start,
         end=scope.end,
         zone=scope.zone,
         is_of_domain=bool(scope.domain),
+        is_narrow=bool(scope.client or scope.technician or scope.flow),
     )
 
 

@@ -1,11 +1,13 @@
-"""The two rollups: what each keeps, and how the same is counted directly."""
+"""What is kept: each ended session's facts, and two rollups of them; and how the same is counted directly."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
-from django.db.models import Count, F, IntegerField, QuerySet, Sum
-from django.db.models.functions import Cast, Coalesce, Extract, Floor
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.db.models.functions import Cast, Extract, Floor
 
 from analytics.facts import FACTS
 from analytics.rollups.models import (
@@ -21,10 +23,18 @@ from analytics.rollups.models import (
 )
 from sessions.models import AISession
 
+# The facts as bits of `EndedSession.facts`. That it ended is true of each.
+BITS: Mapping[str, int] = {name: 1 << place for place, name in enumerate(FACTS)}
+_SAME = (
+    "account_id", "team_id", "client_id", "flow_id", "flow_version_id", "problem_domain", "technician_email",
+    "ended_at", "rating",
+)  # fmt: skip
+ENDED_COLUMNS = ("session_id", *_SAME, "facts", "minutes")
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A rollup: its rows by account, day and `keys`, with `sums` that add up over any rows of it.
+    """A rollup of ended sessions: its rows by account, day and `keys`, with `sums` that add up over any rows of it.
 
     Beside the days stand their sums: by month, and of all domains together, for most figures ask for no domain.
     """
@@ -34,9 +44,10 @@ class Kept:
     team_day: type[KeptModel]
     team_month: type[KeptModel]
     keys: tuple[str, ...]
-    sums: tuple[str, ...]
-    # Ended sessions, and some of `keys` and `sums` in; groups by account and those keys, with those sums, out.
-    count: Callable[[QuerySet[AISession], Sequence[str], Sequence[str]], QuerySet[Any, Any]]
+    # Each as SQL of `n` rows of EndedSession that are `alike` in these columns, of those that are `among` them.
+    sums: Mapping[str, str]
+    alike: tuple[str, ...]
+    among: str
 
     @property
     def models(self) -> tuple[type[KeptModel], ...]:
@@ -47,19 +58,31 @@ class Kept:
         """What the sums of all domains are kept by."""
         return tuple(key for key in self.keys if key != DOMAIN)
 
+    def summed(self, source: str, by: Mapping[str, str], sums: Sequence[str]) -> str:
+        """SQL that adds up the EndedSession rows of a FROM clause, by the values (SQL) of some names.
 
-def _counts(sessions: QuerySet[AISession], keys: Sequence[str], sums: Sequence[str]) -> QuerySet[Any, Any]:
-    found: dict[str, Any] = {name: Count("pk", filter=FACTS[name].condition) for name in sums if name in FACTS}
-    if "rating_sum" in sums:
-        found["rating_sum"] = Coalesce(Sum("rating"), 0)
-    return sessions.order_by().values("account_id", *keys).annotate(**found)
+        Rows that are alike are counted first. They are few, so that a sum for each fact costs next to nothing.
+        """
+        values = [f"{value} AS {name}" for name, value in by.items()]
+        values += [f"{name} AS a_{name}" for name in self.alike]
+        places = ", ".join(str(place) for place in range(1, len(values) + 1))
+        alike = f"SELECT {', '.join(values)}, count(*) AS n FROM {source} WHERE {self.among} GROUP BY {places}"  # noqa: S608
+        told = [*by, *(f"coalesce(sum({self.sums[name]}), 0)::bigint AS {name}" for name in sums)]
+        end = f"GROUP BY {', '.join(by)}" if by else "HAVING count(*) > 0"
+        return f"SELECT {', '.join(told)} FROM ({alike}) alike {end}"  # noqa: S608
 
 
-def _durations(sessions: QuerySet[AISession], keys: Sequence[str], sums: Sequence[str]) -> QuerySet[Any, Any]:
-    seconds = Extract(F("ended_at") - F("started_at"), "epoch")
-    minutes = Cast(Floor(seconds / 60), IntegerField())
-    timed = sessions.filter(FACTS["timed"].condition).annotate(minutes=minutes).order_by()
-    return timed.values("account_id", *keys).annotate(**{name: Count("pk") for name in sums})
+def ended_rows(sessions: QuerySet[AISession], columns: Sequence[str]) -> QuerySet[Any, Any]:
+    """The EndedSession rows of ended sessions: some of ENDED_COLUMNS, in their order."""
+    minutes = Cast(Floor(Extract(F("ended_at") - F("started_at"), "epoch") / 60), IntegerField())
+    bits = [
+        Case(When(FACTS[name].condition, then=Value(bit)), default=Value(0)) if FACTS[name].condition else Value(bit)
+        for name, bit in BITS.items()
+    ]
+    found: Any = sessions.order_by().annotate(
+        session_id=F("pk"), facts=reduce(add, bits), minutes=Case(When(FACTS["timed"].condition, then=minutes))
+    )
+    return found.values(*columns)
 
 
 DOMAIN = "problem_domain"
@@ -68,17 +91,19 @@ COUNTS = Kept(
     SessionMonth,
     TeamSessionDay,
     TeamSessionMonth,
-    ("team_id", "problem_domain"),
-    (*FACTS, "rating_sum"),
-    _counts,
+    ("team_id", DOMAIN),
+    {name: f"CASE WHEN a_facts & {bit} <> 0 THEN n END" for name, bit in BITS.items()} | {"rating_sum": "n * a_rating"},
+    ("facts", "rating"),
+    "true",
 )
 DURATIONS = Kept(
     DurationDay,
     DurationMonth,
     TeamDurationDay,
     TeamDurationMonth,
-    ("team_id", "problem_domain", "minutes"),
-    ("sessions",),
-    _durations,
+    ("team_id", DOMAIN, "minutes"),
+    {"sessions": "n"},
+    ("minutes",),
+    "minutes IS NOT NULL",
 )
 ALL = (COUNTS, DURATIONS)

@@ -1,4 +1,4 @@
-"""Marks as days: which days of an account what is kept does not hold for. One fragment, for the reader and the task."""
+"""Marks as times: where what is kept of an account does not hold. One fragment each, for the reader and the task."""
 
 # Of the rows (account_id, zone) of a table expression `rolled`, in their zone. A mark of a session or a ticket is
 # looked up here and now, in the snapshot that also counts.
@@ -18,4 +18,14 @@ MARKED = """
     JOIN ai_sessions_aisession s ON s.account_id = m.account_id AND s.psa_ticket_id <> ''
       AND s.psa_ticket_id = m.psa_ticket_id AND s.psa_system = m.psa_system
     WHERE s.ended_at IS NOT NULL AND m.psa_ticket_id <> ''
+"""
+# The marked quarters of an hour that follow one another, as spans (account_id, starts, ends); `of` are those to join.
+JOINED = """
+    SELECT account_id, min(quarter) AS starts, max(quarter) + interval '15 minutes' AS ends
+    FROM (
+        SELECT account_id, quarter,
+          quarter - row_number() OVER (PARTITION BY account_id ORDER BY quarter) * interval '15 minutes' AS run
+        FROM (SELECT DISTINCT account_id, quarter FROM {of}) one
+    ) each
+    GROUP BY account_id, run
 """

@@ -6,13 +6,68 @@ from django.db import models
 
 from flowpilot.accounts.models import Account, Team
 from flowpilot.common.tenancy import TenantModel, TenantQuerySet, permission_name
-from sessions.models import AISession
+from flowpilot.flows.models import Flow, FlowVersion
+from sessions.models import AISession, Client
+
+
+def _unguarded(model: type[models.Model]) -> Any:
+    """A reference that nothing looks after, and nothing is found by."""
+    return models.ForeignKey(
+        model, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
 
 
 class KeptQuerySet(TenantQuerySet[Any]):
     def permission(self, action: str) -> str:
         """Who may see the sessions may see how many there are."""
         return permission_name(AISession, action)
+
+
+class EndedSession(TenantModel):
+    """An ended session as counting wants it: what it may be chosen by, and all that is said of it by yes or no.
+
+    Narrow, and without a question to another table: counts of a client or a flow read an index and nothing else.
+    """
+
+    team_lookup: ClassVar[str | None] = "team"
+
+    # As the session has them. Without constraints: when one of these goes, the session changes and is marked.
+    session = models.OneToOneField(
+        AISession, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
+    )
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, db_index=False, related_name="+")
+    team = _unguarded(Team)
+    client = _unguarded(Client)
+    flow = _unguarded(Flow)
+    flow_version = _unguarded(FlowVersion)
+    problem_domain = models.CharField(max_length=100, blank=True)
+    technician_email = models.EmailField(blank=True)
+    ended_at = models.DateTimeField()
+    # A bit for each of `kept.BITS`.
+    facts = models.IntegerField()
+    rating = models.PositiveSmallIntegerField(null=True)
+    # Whole ones from start to end, of a resolved session that carries times.
+    minutes = models.PositiveIntegerField(null=True)
+
+    objects = KeptQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["account", *columns, "ended_at"],
+                include=["facts", "rating", "minutes", "team"],
+                name=f"ended_by_{name}",
+            )
+            for name, columns in (
+                ("time", ()),
+                ("client", ("client",)),
+                ("email", ("technician_email",)),
+                ("flow", ("flow",)),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.session_id}"
 
 
 class KeptModel(TenantModel):

@@ -1,87 +1,128 @@
-"""Reading counts: whole days from what is kept, all else counted directly, in one statement and so of one moment."""
+"""Reading counts: sums that are kept where they hold, then kept sessions, then the sessions themselves.
 
-from collections.abc import Callable, Sequence
+In one statement, and so of one moment.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import DateField, QuerySet
-from django.db.models.functions import Cast, TruncDate, TruncWeek
+from django.db.models import QuerySet
 
 from analytics.rollups.kept import DOMAIN, Kept
-from analytics.rollups.marks import MARKED
-from analytics.rollups.models import KeptModel
-from analytics.rollups.spans import counted_in_span, definition
+from analytics.rollups.marks import JOINED, MARKED
+from analytics.rollups.models import EndedSession
+from analytics.rollups.spans import definition, ended_in_span
 from sessions.models import AISession
+
+Part = tuple[str, tuple[Any, ...]]
 
 # How rows may be grouped by time, in the time zone that is read in.
 TIMES = {"day": "day", "week": "date_trunc('week', day)::date"}
 
-# A total may be put together of days of any time zone, so it takes those that an account's are kept in; days and weeks
-# are the reader's. `span` is what is counted directly: the parts of days at both ends, marked days, and every day of
-# accounts whose days are not kept, or not as the reader has them. `clean` are the days that what is kept holds for,
-# without those of `clean_month`: months of which it holds for every day. Together they are the period.
-READ = """
+# Together these are the period, each moment of it once:
+# - `clean`, days that the kept sums hold for, without those of `clean_month`, months of which they do for every day. A
+#   total may be put together of days of any time zone, so it takes those that an account's are kept in; days and weeks
+#   are the reader's;
+# - `factual`, times outside them that what is kept of each session holds for: in marked days, in the parts of days at
+#   both ends, and everywhere where nothing is added up by what is asked for;
+# - `span`, which only the sessions themselves tell of: marked quarters of an hour, and all time of accounts of which
+#   nothing is kept.
+READ = f"""
 WITH asked AS MATERIALIZED (
     SELECT %s::timestamptz AS starts, %s::timestamptz AS ends, %s::text AS zone, %s::bigint[] AS accounts,
-      %s::boolean AS is_total, %s::text AS definition
+      %s::boolean AS is_added_up, %s::boolean AS is_total, %s::text AS definition
 ), scope AS MATERIALIZED (
-    SELECT a.id AS account_id, coalesce(r.time_zone, asked.zone) AS zone, r.account_id IS NOT NULL AS is_rolled,
+    SELECT a.id AS account_id, r.time_zone AS zone, r.account_id IS NOT NULL AS is_rolled,
+      asked.is_added_up AND r.account_id IS NOT NULL AND (asked.is_total OR r.time_zone = asked.zone) AS has_days,
       CASE WHEN asked.is_total THEN r.months_before END AS months_before
     FROM asked CROSS JOIN accounts_account a
     LEFT JOIN analytics_rolledaccount r ON r.account_id = a.id AND r.definition = asked.definition
-      AND (asked.is_total OR r.time_zone = asked.zone)
     WHERE asked.accounts IS NULL OR a.id = ANY(asked.accounts)
 ), rolled AS (
     SELECT account_id, zone FROM scope WHERE is_rolled
 ), marked AS MATERIALIZED (
-    SELECT DISTINCT account_id, day FROM ({marked}) m
+    SELECT account_id, quarter, day FROM ({MARKED}) m
 ), calendar AS MATERIALIZED (
-    SELECT account_id, is_rolled, months_before, d::date AS day, date_trunc('month', d)::date AS month,
+    SELECT account_id, months_before, d::date AS day, date_trunc('month', d)::date AS month,
       d AT TIME ZONE scope.zone AS starts, (d + interval '1 day') AT TIME ZONE scope.zone AS ends
     FROM asked CROSS JOIN scope CROSS JOIN generate_series((asked.starts AT TIME ZONE scope.zone)::date::timestamp,
       asked.ends AT TIME ZONE scope.zone, interval '1 day') d
+    WHERE has_days
 ), piece AS MATERIALIZED (
     SELECT c.account_id, c.day, c.month, c.months_before,
       greatest(c.starts, asked.starts) AS starts, least(c.ends, asked.ends) AS ends,
-      c.is_rolled AND c.starts >= asked.starts AND c.ends <= asked.ends AND m.day IS NULL AS is_clean
-    FROM asked CROSS JOIN calendar c LEFT JOIN marked m ON m.account_id = c.account_id AND m.day = c.day
+      c.starts >= asked.starts AND c.ends <= asked.ends AND m.day IS NULL AS is_clean
+    FROM asked CROSS JOIN calendar c
+    LEFT JOIN (SELECT DISTINCT account_id, day FROM marked) m ON m.account_id = c.account_id AND m.day = c.day
     WHERE c.starts < asked.ends AND c.ends > asked.starts
 ), clean_month AS MATERIALIZED (
     SELECT account_id, month AS day FROM piece WHERE is_clean AND month < months_before GROUP BY account_id, month
     HAVING count(*) = extract(day FROM month + interval '1 month' - interval '1 day')
-), clean AS (
+), clean AS MATERIALIZED (
     SELECT account_id, day FROM piece WHERE is_clean
       AND NOT EXISTS (SELECT FROM clean_month m WHERE m.account_id = piece.account_id AND m.day = piece.month)
-), span AS (
-    SELECT account_id, day, starts, ends FROM piece WHERE NOT is_clean
+), span AS MATERIALIZED (
+    SELECT account_id, greatest(s.starts, asked.starts) AS starts, least(s.ends, asked.ends) AS ends
+    FROM asked CROSS JOIN ({JOINED.format(of="marked")}) s
+    WHERE s.starts < asked.ends AND s.ends > asked.starts
+    UNION ALL
+    SELECT account_id, asked.starts, asked.ends FROM asked CROSS JOIN scope WHERE NOT is_rolled
+), rest AS (
+    SELECT account_id, starts, ends FROM piece WHERE NOT is_clean
+    UNION ALL
+    SELECT account_id, asked.starts, asked.ends FROM asked CROSS JOIN scope WHERE is_rolled AND NOT has_days
+), factual AS MATERIALIZED (
+    SELECT account_id, starts, ends FROM (
+        SELECT r.account_id, b.ends AS starts,
+          lead(b.starts) OVER (PARTITION BY r.account_id, r.starts ORDER BY b.starts) AS ends
+        FROM rest r CROSS JOIN LATERAL (
+            SELECT '-infinity'::timestamptz AS starts, r.starts AS ends
+            UNION ALL
+            SELECT s.starts, s.ends FROM span s
+            WHERE s.account_id = r.account_id AND s.starts < r.ends AND s.ends > r.starts
+            UNION ALL
+            SELECT r.ends, 'infinity'
+        ) b
+    ) t WHERE starts < ends
 )
-SELECT {columns} FROM ({parts}) part {groups}
+SELECT {{columns}} FROM ({{parts}}) part {{groups}}
+"""  # noqa: S608
+# What is kept of each session in `factual` times, and the same of the sessions in `span`.
+ENDED = """
+(
+    SELECT {columns} FROM factual t JOIN ({kept}) e
+      ON e.account_id = t.account_id AND e.ended_at >= t.starts AND e.ended_at < t.ends
+    UNION ALL
+    SELECT {columns} FROM span CROSS JOIN LATERAL ({direct}) d
+) ended
 """
 
 
-RowsOf = Callable[[type[KeptModel]], QuerySet[Any]]
+RowsOf = Callable[[type[Any]], QuerySet[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which sessions, of which time: those of `sessions` that ended from `start` to before `end`.
 
-    `kept` gives the rows of a rollup's table that count the same, or is None where it does not keep what they are
-    chosen by. `accounts` are those that they can be of, or None for all; `zone` is the time zone of the reader's days.
+    `kept` gives the rows of EndedSession, or of a rollup's table, of the same sessions. `accounts` are those that they
+    can be of, or None for all; `zone` is the time zone of the reader's days.
     """
 
     sessions: QuerySet[AISession]
-    kept: RowsOf | None
+    kept: RowsOf
     accounts: Sequence[int] | None
     start: datetime
     end: datetime
     zone: str
     # Narrowed to a problem domain.
     is_of_domain: bool = False
+    # Narrowed to what rollups do not tell apart: a client, a technician or a flow.
+    is_narrow: bool = False
 
 
 def read(kept: Kept, wanted: Wanted, by: Sequence[str] = (), sums: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -91,56 +132,52 @@ def read(kept: Kept, wanted: Wanted, by: Sequence[str] = (), sums: Sequence[str]
     about a marked day, changes nothing.
     """
     try:
-        if wanted.kept is None:
-            return _directly(kept, wanted, list(by), list(sums or kept.sums))
-        return _together(kept, wanted, wanted.kept, list(by), list(sums or kept.sums))
+        sql, values = _statement(kept, wanted, list(by), list(sums or kept.sums))
     except EmptyResultSet:
         return []
-
-
-def _together(kept: Kept, wanted: Wanted, rows_of: RowsOf, by: list[str], sums: list[str]) -> list[dict[str, Any]]:
-    keys = [name for name in kept.keys if name in by]
-    columns = ", ".join(["day", *keys, *sums])
-    direct, values = counted_in_span(kept, wanted.sessions, keys, sums)
-    parts = [f"SELECT span.{columns} FROM span CROSS JOIN LATERAL ({direct}) d"]  # noqa: S608
-    all_domains = DOMAIN not in by and not wanted.is_of_domain
-    day, month = (kept.team_day, kept.team_month) if all_domains else (kept.day, kept.month)
-    for model, clean in ((day, "clean"), (month, "clean_month")):
-        rows, more = rows_of(model).order_by().values("account_id", "day", *keys, *sums).query.sql_with_params()
-        parts.append(f"SELECT {columns} FROM {clean} JOIN ({rows}) k USING (account_id, day)")  # noqa: S608
-        values = (*values, *more)
-    groups = [f"{TIMES.get(name, name)} AS {name}" for name in by]
-    places = ", ".join(str(place) for place in range(1, len(by) + 1))
-    sql = READ.format(
-        marked=MARKED,
-        columns=", ".join([*groups, *(f"sum({name})::bigint AS {name}" for name in sums)]),
-        parts=" UNION ALL ".join(parts),
-        groups=f"GROUP BY {places} ORDER BY {places}" if by else "HAVING count(*) > 0",
-    )
-    accounts = None if wanted.accounts is None else list(wanted.accounts)
-    asked = (wanted.start, wanted.end, wanted.zone, accounts, not TIMES.keys() & set(by), definition())
     with connection.cursor() as cursor:
-        cursor.execute(sql, (*asked, *values))
+        cursor.execute(sql, values)
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _directly(kept: Kept, wanted: Wanted, by: list[str], sums: list[str]) -> list[dict[str, Any]]:
-    """Without what is kept: the database is free to choose an index by what the sessions are narrowed to."""
-    sessions = wanted.sessions.filter(status__in=AISession.ENDED, ended_at__gte=wanted.start, ended_at__lt=wanted.end)
-    zone = ZoneInfo(wanted.zone)
-    if "day" in by:
-        sessions = sessions.annotate(day=TruncDate("ended_at", tzinfo=zone))
-    if "week" in by:
-        sessions = sessions.annotate(week=Cast(TruncWeek("ended_at", tzinfo=zone), DateField()))
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    # By account, too: a reader of several adds them up.
-    for row in kept.count(sessions, by, sums):
-        group = found.setdefault(tuple(row[name] for name in by), {name: row[name] for name in by})
-        group.update({name: group.get(name, 0) + row[name] for name in sums})
-    return [found[key] for key in sorted(found, key=_order)]
+def _statement(kept: Kept, wanted: Wanted, by: list[str], sums: list[str]) -> tuple[str, tuple[Any, ...]]:
+    is_total = not TIMES.keys() & set(by)
+    keys = [name for name in kept.keys if name in by]
+    parts = [_of_sessions(kept, wanted, keys, sums, is_total)]
+    if not wanted.is_narrow:
+        parts += _of_days(kept, wanted, keys, sums, is_total)
+    groups = [f"{TIMES.get(name, name)} AS {name}" for name in by]
+    places = ", ".join(str(place) for place in range(1, len(by) + 1))
+    sql = READ.format(
+        columns=", ".join([*groups, *(f"sum({name})::bigint AS {name}" for name in sums)]),
+        parts=" UNION ALL ".join(part for part, _ in parts),
+        groups=f"GROUP BY {places} ORDER BY {places}" if by else "HAVING count(*) > 0",
+    )
+    accounts = None if wanted.accounts is None else list(wanted.accounts)
+    asked = (wanted.start, wanted.end, wanted.zone, accounts, not wanted.is_narrow, is_total, definition())
+    return sql, (*asked, *(value for _, values in parts for value in values))
 
 
-def _order(key: tuple[Any, ...]) -> list[tuple[bool, Any]]:
-    """As the database orders: no team comes last."""
-    return [(value is None, 0 if value is None else value) for value in key]
+def _of_sessions(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str], is_total: bool) -> Part:
+    """What no kept sum holds for, session by session."""
+    columns = list(dict.fromkeys([*keys, *kept.alike, *([] if is_total else ["ended_at"])]))
+    rows, values = (
+        wanted.kept(EndedSession)
+        .order_by()
+        .values(*dict.fromkeys(["account_id", "ended_at", *columns]))
+        .query.sql_with_params()
+    )
+    direct, more = ended_in_span(wanted.sessions, columns)
+    ended = ENDED.format(columns=", ".join(columns), kept=rows, direct=direct)
+    day = {} if is_total else {"day": "(ended_at AT TIME ZONE (SELECT zone FROM asked))::date"}
+    return kept.summed(ended, day | {key: key for key in keys}, sums), (*values, *more)
+
+
+def _of_days(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str], is_total: bool) -> Iterator[Part]:
+    columns = [*([] if is_total else ["day"]), *keys, *sums]
+    all_domains = DOMAIN not in keys and not wanted.is_of_domain
+    day, month = (kept.team_day, kept.team_month) if all_domains else (kept.day, kept.month)
+    for model, clean in ((day, "clean"), (month, "clean_month")):
+        rows, values = wanted.kept(model).order_by().values("account_id", "day", *keys, *sums).query.sql_with_params()
+        yield f"SELECT {', '.join(columns)} FROM {clean} JOIN ({rows}) k USING (account_id, day)", values  # noqa: S608

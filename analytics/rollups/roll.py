@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.utils import timezone
 
-from analytics.rollups.kept import ALL, Kept
-from analytics.rollups.marks import MARKED
-from analytics.rollups.models import KeptModel, RolledAccount, RollupMark, SessionMark
-from analytics.rollups.spans import counted_in_span, definition
+from analytics.rollups.kept import ALL, ENDED_COLUMNS, Kept
+from analytics.rollups.marks import JOINED, MARKED
+from analytics.rollups.models import EndedSession, KeptModel, RolledAccount, RollupMark, SessionMark
+from analytics.rollups.spans import definition, ended_in_span
 from flowpilot.accounts.models import Account
 from flowpilot.common.leases import HeldLease, lease_check, lease_release, lease_renew, lease_take
 from sessions.models import AISession
@@ -42,14 +42,34 @@ _MARKED_DAYS = f"""
 {_ROLLED}
 SELECT DISTINCT day FROM ({MARKED}) m ORDER BY day DESC LIMIT %s
 """  # noqa: S608
-_WRITE = """
-WITH span AS (
+# The days' marked times, as `span`: what is kept of a session elsewhere holds.
+_SPAN = f"""
+WITH marked AS (
+    SELECT m.account_id, m.quarter FROM analytics_rollupmark m JOIN analytics_rolledaccount r USING (account_id)
+    WHERE m.account_id = %s AND (m.quarter AT TIME ZONE r.time_zone)::date = ANY(%s)
+), span AS MATERIALIZED ({JOINED.format(of="marked")})
+"""  # noqa: S608
+_DROP_SESSIONS = f"""
+{_SPAN}
+DELETE FROM analytics_endedsession e USING span
+WHERE e.account_id = span.account_id AND e.ended_at >= span.starts AND e.ended_at < span.ends
+  AND NOT EXISTS (SELECT FROM ai_sessions_aisession s WHERE s.id = e.session_id AND s.account_id = e.account_id
+    AND s.ended_at = e.ended_at AND s.status IN ('resolved', 'escalated', 'abandoned'))
+"""  # noqa: S608
+# Only what has changed: a day is counted again every minute while it goes on.
+_WRITE_SESSIONS = (
+    f"{_SPAN} INSERT INTO analytics_endedsession AS e ({', '.join(ENDED_COLUMNS)}) "  # noqa: S608
+    f"SELECT {', '.join(f'd.{name}' for name in ENDED_COLUMNS)} FROM span CROSS JOIN LATERAL ({{direct}}) d "
+    f"ON CONFLICT (session_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in ENDED_COLUMNS)} "
+    f"WHERE ({', '.join(f'e.{name}' for name in ENDED_COLUMNS)}) "
+    f"IS DISTINCT FROM ({', '.join(f'excluded.{name}' for name in ENDED_COLUMNS)})"
+)
+_DAYS = """
+(
     SELECT r.account_id, day, day::timestamp AT TIME ZONE r.time_zone AS starts,
       (day + 1)::timestamp AT TIME ZONE r.time_zone AS ends
     FROM analytics_rolledaccount r CROSS JOIN unnest(%s::date[]) day WHERE r.account_id = %s
-)
-INSERT INTO {table} (account_id, day, {columns})
-SELECT span.account_id, span.day, {columns} FROM span CROSS JOIN LATERAL ({direct}) d
+) d JOIN analytics_endedsession e ON e.account_id = d.account_id AND e.ended_at >= d.starts AND e.ended_at < d.ends
 """
 _ADD_UP = """
 INSERT INTO {target} (account_id, day, {columns})
@@ -134,6 +154,7 @@ def roll_turn(lease: HeldLease, account_id: int) -> Turn:
         days = _marked_days(account_id)
         before = max(rolled.months_before, month_of(timezone.now(), account.time_zone))
         months = {day.replace(day=1) for day in days if day < before} | _months(rolled.months_before, before)
+        _write_sessions(account_id, days)
         for kept in ALL:
             _write_days(kept, account_id, days)
             _write_months(kept, account_id, sorted(months))
@@ -160,7 +181,7 @@ def _months(first: date, before: date) -> set[date]:
 def _begin(account: Account) -> None:
     """Keep nothing, and mark all that is there: in this account's time zone every day is another one."""
     _forget(account.pk)
-    for model in (model for kept in ALL for model in kept.models):
+    for model in (EndedSession, *(model for kept in ALL for model in kept.models)):
         model._default_manager.filter(account=account).delete()
     _execute(_QUARTERS_OF_SESSIONS, account.pk)
     kept_now = {
@@ -189,11 +210,21 @@ def _marked_days(account_id: int) -> list[date]:
         return [day for (day,) in cursor.fetchall()]
 
 
+def _write_sessions(account_id: int, days: list[date]) -> None:
+    """Look at the sessions of the days' marked times again."""
+    direct, values = ended_in_span(AISession.objects.all(), ENDED_COLUMNS)
+    _execute(_DROP_SESSIONS, account_id, days)
+    _execute(_WRITE_SESSIONS.format(direct=direct), account_id, days, *values)
+
+
 def _write_days(kept: Kept, account_id: int, days: list[date]) -> None:
+    """Add up what is kept of the days' sessions."""
     kept.day._default_manager.filter(account=account_id, day__in=days).delete()
-    direct, values = counted_in_span(kept, AISession.objects.all(), kept.keys, kept.sums)
-    columns = ", ".join((*kept.keys, *kept.sums))
-    _execute(_WRITE.format(table=kept.day._meta.db_table, columns=columns, direct=direct), days, account_id, *values)
+    names = ("account_id", "day", *kept.keys)
+    by = {name: f"d.{name}" if name in ("account_id", "day") else f"e.{name}" for name in names}
+    columns = ", ".join((*names, *kept.sums))
+    summed = kept.summed(_DAYS, by, list(kept.sums))
+    _execute(f"INSERT INTO {kept.day._meta.db_table} ({columns}) {summed}", days, account_id)
     _add_up(kept, kept.day, kept.team_day, kept.team_keys, "day", account_id, days)
 
 

@@ -1,4 +1,4 @@
-"""Counting sessions in spans of time: the one way in which the reader and the task count directly."""
+"""Looking at sessions themselves in spans of time, as the reader and the task do where nothing that is kept holds."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db.models import DateTimeField, Expression, Field, QuerySet
 
-from analytics.rollups.kept import ALL, Kept
+from analytics.rollups.kept import ALL, ENDED_COLUMNS, ended_rows
 from sessions.models import AISession
 
 
 class SpanColumn(Expression):
-    """A column of the table expression `span` beside which a count stands (LATERAL)."""
+    """A column of the table expression `span` beside which a look stands (LATERAL)."""
 
     def __init__(self, name: str, output_field: Field) -> None:
         super().__init__(output_field=output_field)
@@ -22,21 +22,20 @@ class SpanColumn(Expression):
         return f"span.{connection.ops.quote_name(self.name)}", ()
 
 
-def counted_in_span(
-    kept: Kept, sessions: QuerySet[AISession], keys: Sequence[str], sums: Sequence[str]
-) -> tuple[str, tuple[Any, ...]]:
-    """SQL and values that count those of `sessions` which ended in the account and time of a row of `span`.
+def ended_in_span(sessions: QuerySet[AISession], columns: Sequence[str]) -> tuple[str, tuple[Any, ...]]:
+    """SQL and values of the EndedSession rows of those of `sessions` which ended in the account and time of a row of
+    `span`; some of ENDED_COLUMNS.
 
     Raises EmptyResultSet where no session can be among them.
     """
     account = SpanColumn("account_id", AISession._meta.get_field("id"))
     starts, ends = (SpanColumn(name, DateTimeField()) for name in ("starts", "ends"))
     ended = sessions.filter(account=account, status__in=AISession.ENDED, ended_at__gte=starts, ended_at__lt=ends)
-    return kept.count(ended, keys, sums).query.sql_with_params()
+    return ended_rows(ended, columns).query.sql_with_params()
 
 
 @cache
 def definition() -> str:
     """A digest of how everything that is kept is counted: another one where any fact is defined otherwise."""
-    statements = [counted_in_span(kept, AISession.objects.all(), kept.keys, kept.sums) for kept in ALL]
-    return sha256(repr(statements).encode()).hexdigest()
+    sums = [(kept.keys, kept.sums, kept.alike, kept.among) for kept in ALL]
+    return sha256(repr((ended_in_span(AISession.objects.all(), ENDED_COLUMNS), sums)).encode()).hexdigest()

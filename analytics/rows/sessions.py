@@ -8,6 +8,8 @@ from analytics.rows.source import RowColumn, Source
 from analytics.scope import Scope
 from sessions.models import AISession
 
+_UNSHOWN = ("transcript", "resolution_summary", "feedback")
+
 
 def _count(scope: Scope, name: str) -> int:
     return count_facts(scope, [name])[name]
@@ -22,7 +24,7 @@ SESSIONS = Source(
     noun="session",
     plural="sessions",
     permission="ai_sessions.view_aisession",
-    rows=lambda scope: scope.ended_sessions(),
+    rows=lambda scope: scope.ended_sessions().defer(*_UNSHOWN),
     fact=FACTS.get,
     time="ended_at",
     columns=(

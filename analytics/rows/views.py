@@ -57,7 +57,9 @@ def _page(source: Source, matching: QuerySet[Any], after: str) -> tuple[list[Any
     """
     if after:
         time, pk = _position(after)
-        matching = matching.filter(Q(**{f"{source.time}__lt": time}) | Q(**{source.time: time, "pk__lt": pk}))
+        beyond = Q(**{f"{source.time}__lt": time}) | Q(**{source.time: time, "pk__lt": pk})
+        # The first condition says nothing that the second does not, but an index can begin there.
+        matching = matching.filter(Q(**{f"{source.time}__lte": time}), beyond)
     found = list(matching[: PER_PAGE + 1])
     if len(found) <= PER_PAGE:
         return found, ""

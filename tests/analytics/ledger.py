@@ -13,7 +13,6 @@ from django.db.models import QuerySet
 
 from analytics.facts import FACTS
 from analytics.rollups.kept import COUNTS, DURATIONS, Kept
-from analytics.rollups.models import KeptModel
 from analytics.rollups.read import Wanted, read
 from flowpilot.accounts.models import Account, Team
 from flowpilot.flows.models import Flow
@@ -67,7 +66,7 @@ def found(kept: Kept, wanted: Wanted, by: Sequence[str]) -> dict[tuple[Any, ...]
     return {tuple(row[name] for name in by): {name: row[name] for name in kept.sums} for row in rows}
 
 
-def kept_of(account: Account, **filters: Any) -> Callable[[type[KeptModel]], QuerySet[Any]]:
+def kept_of(account: Account, **filters: Any) -> Callable[[type[Any]], QuerySet[Any]]:
     return lambda model: model._default_manager.filter(account=account, **filters)
 
 
@@ -110,6 +109,7 @@ class Ledger:
             "ended_at": ended if status in ENDED else None,
             "team": dice.choice(self.teams),
             "problem_domain": dice.choice(["networking", "email", ""]),
+            "technician_email": dice.choice(["", "bob@northwind.test", "tess@northwind.test"]),
             "flow": self.flow if guided else None,
             "confidence_score": dice.choice([None, 0.1, 0.4, 0.7, 0.8, 1.0]),
             "rating": dice.choice([None, None, 1, 4, 5]),
@@ -134,7 +134,7 @@ class Ledger:
         AISession.objects.filter(pk=session.pk).update(**{name: fields[name] for name in some})
 
     def update_many(self) -> None:
-        name = self.dice.choice(["team", "problem_domain", "rating", "psa_ticket_id", "flow"])
+        name = self.dice.choice(["team", "problem_domain", "technician_email", "rating", "psa_ticket_id", "flow"])
         some = self.sessions.filter(pk__in=[s.pk for s in self.sessions if self.dice.random() < 0.3])
         some.update(**{name: self.fields()[name]})
 
@@ -167,12 +167,13 @@ class Ledger:
         zone = self.account.time_zone if dice.random() < 0.8 else dice.choice(ZONES)
         return Wanted(
             self.sessions.filter(**filters),
-            kept_of(self.account, **filters) if dice.random() < 0.9 else None,
+            kept_of(self.account, **filters),
             [self.account.pk],
             start,
             end,
             zone,
             is_of_domain="problem_domain" in filters,
+            is_narrow="technician_email" in filters or "flow" in filters or dice.random() < 0.1,
         )
 
     def check(self, note: str = "") -> None:
@@ -185,6 +186,8 @@ class Ledger:
             filters: dict[str, Any] = {"team": self.teams[1]} if self.dice.random() < 0.3 else {}
             if self.dice.random() < 0.2:
                 filters["problem_domain"] = "email"
+            if self.dice.random() < 0.3:
+                filters |= self.dice.choice([{"technician_email": "bob@northwind.test"}, {"flow": self.flow}])
             wanted = self.wanted(**filters)
             assert found(kept, wanted, by) == counted(kept, wanted, by), (note, by, filters, wanted)
 

@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 
+from analytics.management.commands import bench_analytics
 from flowpilot.accounts.models import Account
 from proposals.models import FlowProposal
 from sessions.models import AISession, Handover, PsaAttempt, PsaPush, SessionStep
@@ -30,6 +31,10 @@ def test_it_makes_a_whole_account_and_removes_it() -> None:
     assert again.filter(n__gt=1).exists()
     for model in (Handover, PsaPush, PsaAttempt, FlowProposal):
         assert model._default_manager.filter(account=account).exists(), model
+    times = PsaPush.objects.filter(account=account, kind="time")
+    assert times.exists()
+    assert not times.filter(payload__started_at=None).exists()
+    assert FlowProposal.objects.filter(account=account, published_flow__isnull=False).exists()
     with pytest.raises(CommandError, match="--remove"):
         load()
     call_command("bench_load", remove=True, yes=True)
@@ -44,6 +49,21 @@ def test_it_asks_first_and_leaves_an_account_of_that_name_alone() -> None:
     with pytest.raises(CommandError, match="not of this command's making"):
         call_command("bench_load", remove=True, yes=True)
     assert Account.objects.filter(slug="bench-analytics").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_bench_of_pages_opens_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match="bench_load"):
+        call_command("bench_analytics")
+    load()
+    out = StringIO()
+    monkeypatch.setattr(bench_analytics, "MOST", {"overview": 0})
+    with pytest.raises(CommandError, match="too slow: overview, 30 days"):
+        call_command("bench_analytics", rounds=1, stdout=out)
+    told = out.getvalue()
+    for name in ("summary, the largest client", "list, pushes: created", "list, guided: left", "page, psa", "gaps"):
+        assert f"\n{name}" in told
+    call_command("bench_load", remove=True, yes=True)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,8 +20,9 @@ from analytics.choices import session_values
 from analytics.facts import FACTS, Fact
 from analytics.metrics.counting import count_facts, durations
 from analytics.rollups import roll, spans
-from analytics.rollups.kept import COUNTS, DURATIONS, Kept
+from analytics.rollups.kept import BITS, COUNTS, DURATIONS, Kept
 from analytics.rollups.models import (
+    EndedSession,
     RolledAccount,
     RollupMark,
     SessionDay,
@@ -159,6 +160,8 @@ def test_every_fact_has_a_column() -> None:
     for model in COUNTS.models:
         columns = {f.attname for f in model._meta.concrete_fields} - {"problem_domain"}
         assert columns == {"id", "account_id", "day", "team_id", "rating_sum", *FACTS}
+    assert list(BITS) == list(FACTS)
+    assert sum(BITS.values()) < 2**31  # what an integer column holds
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -206,10 +209,42 @@ def test_without_marks_only_what_is_kept_is_read(account: Account) -> None:
         assert total(rollup, wanted, name, by="week") == 7
         assert total(rollup, wanted, name) == 8
     assert total(COUNTS, everything(account, "UTC"), "ended") == 8
-    assert total(COUNTS, everything(account, "UTC"), "ended", by="day") == 1
+    # Days of another time zone, and what a rollup does not tell apart, are read session by session.
+    EndedSession.objects.update(facts=BITS["rated"], minutes=7)
+    for wanted in everything(account, "UTC"), replace(everything(account), is_narrow=True):
+        assert [total(COUNTS, wanted, name, by="day") for name in ("ended", "rated")] == [0, 1]
+        assert [row["minutes"] for row in read(DURATIONS, wanted, ["minutes", "day"])] == [7]
     add(account)
     assert total(COUNTS, everything(account), "ended") == 2
     assert total(DURATIONS, everything(account), "sessions") == 2
+
+
+def test_of_a_marked_day_only_the_marked_quarter_is_looked_at(account: Account) -> None:
+    add(account)
+    add(account, ended_at=NOON + timedelta(hours=2))
+    account_roll_up(account.pk)
+    EndedSession.objects.filter(ended_at=NOON).update(facts=0)
+    SessionDay.objects.update(ended=9)
+    add(account, ended_at=NOON + timedelta(hours=2, minutes=1))
+    assert total(COUNTS, everything(account), "ended", by="day") == 2
+    account_roll_up(account.pk)
+    assert kept_total(account) == 2
+    add(account, ended_at=NOON + timedelta(minutes=1))
+    account_roll_up(account.pk)
+    assert kept_total(account) == 4
+    assert EndedSession.objects.filter(account=account).count() == 4
+
+
+def test_a_session_that_is_no_more_or_ends_elsewhere_is_kept_no_more(account: Account) -> None:
+    sessions = [add(account) for _ in range(4)]
+    account_roll_up(account.pk)
+    sessions[0].delete()
+    AISession.objects.filter(pk=sessions[1].pk).update(ended_at=NOON + timedelta(days=1))
+    AISession.objects.filter(pk=sessions[2].pk).update(status="active", ended_at=None)
+    assert total(COUNTS, replace(everything(account), is_narrow=True), "ended") == 2
+    account_roll_up(account.pk)
+    assert set(EndedSession.objects.values_list("session_id", flat=True)) == {sessions[1].pk, sessions[3].pk}
+    assert_exact(account)
 
 
 def test_an_open_session_at_work_leaves_no_marks(account: Account) -> None:
@@ -380,6 +415,7 @@ def test_an_account_goes_with_its_days_and_its_marks_are_forgotten(account: Acco
     pk = account.pk
     account.delete()
     assert not SessionDay.objects.exists()
+    assert not EndedSession.objects.exists()
     assert pk in accounts_to_roll()
     account_roll_up(pk)
     assert accounts_to_roll() == []

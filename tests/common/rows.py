@@ -14,6 +14,7 @@ from django.utils import timezone
 from analytics.models import (
     DurationDay,
     DurationMonth,
+    EndedSession,
     KnowledgeGap,
     RolledAccount,
     SessionDay,
@@ -23,6 +24,7 @@ from analytics.models import (
     TeamSessionDay,
     TeamSessionMonth,
 )
+from analytics.rollups.kept import BITS
 from analytics.rollups.spans import definition as definition_of_counts
 from flowpilot.accounts.models import Account, ApiKey, DataPolicy, Membership, Team, User
 from flowpilot.accounts.roles import Role
@@ -142,6 +144,10 @@ def make_kept(account: Account, word: str, team: Team) -> None:
     SessionMonth.objects.create(**kept, day=month, ended=1)
     DurationDay.objects.create(**kept, day=day, minutes=5, sessions=1)
     DurationMonth.objects.create(**kept, day=month, minutes=5, sessions=1)
+    EndedSession.objects.create(
+        **kept, session_id=10**9 + account.pk, technician_email=f"{word.lower()}@kept.test",
+        ended_at=timezone.now() - timedelta(days=3), facts=BITS["ended"],
+    )  # fmt: skip
     kept = {"account": account, "team": team}
     TeamSessionDay.objects.create(**kept, day=day, ended=1)
     TeamSessionMonth.objects.create(**kept, day=month, ended=1)

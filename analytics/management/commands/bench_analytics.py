@@ -17,16 +17,23 @@ from django.utils import timezone
 from analytics.gaps.detect import gaps_detect
 from analytics.gaps.models import KnowledgeGap
 from analytics.management.load.account import analyst_of, scratch_account
+from analytics.metrics.funnel import FUNNEL
 from analytics.rollups.kept import COUNTS, DURATIONS
-from analytics.rollups.models import RolledAccount, RollupMark, SessionMark
+from analytics.rollups.models import EndedSession, RolledAccount, RollupMark, SessionMark
 from analytics.rollups.roll import account_roll_up
+from analytics.rows.flywheel import FLYWHEEL
+from analytics.rows.guided import GUIDED
+from analytics.rows.handovers import HANDOVERS, WAITING_HANDOVERS
+from analytics.rows.proposals import PROPOSALS
+from analytics.rows.pushes import PUSHES
 from analytics.rows.registry import SOURCES
+from analytics.rows.scripts import SCRIPTED, SCRIPTS
 from flowpilot.accounts.models import Account, User
 from flowpilot.accounts.roles import Role
 from flowpilot.accounts.services import membership_create
 from flowpilot.common.benchmarks import Case, Timing, browser_of, compare, require_static_files, table_of
 from proposals.management.scratch import account_remove
-from sessions.models import AISession
+from sessions.models import AISession, ScriptTemplate
 
 # Most milliseconds of the 95th percentile, by the first word of a case's name.
 MOST = {"overview": 300, "summary": 100, "list": 200, "gaps": 300}
@@ -34,6 +41,8 @@ MOST_OF_A_DAY = 5_000
 EMPTY_SLUG = "bench-analytics-empty"
 DAYS = (30, 365)
 FACTS = ("ended", "resolved", "first_level", "reopened", "tier_guided", "flow_right")
+# Also without what is kept, to compare.
+DIRECTLY = [f"{what}, {days} days" for what in ("overview", "summary") for days in DAYS]
 DIRECT_ROUNDS = 3
 
 
@@ -68,7 +77,7 @@ class Command(BaseCommand):
         cases = [case for case in _cases(account) if options["only"] in case.name]
         kept = compare(baseline, cases, options["rounds"])
         self.stdout.write(table_of(kept))
-        few = [case for case in cases if not case.name.startswith(("list", "gaps"))]
+        few = [case for case in cases if case.name in DIRECTLY]
         with _without_kept_counts(account):
             direct = compare(baseline, few, DIRECT_ROUNDS)
         self.stdout.write("the same, counted directly:")
@@ -95,17 +104,42 @@ def _cases(account: Account) -> Iterator[Case]:
     for fact in FACTS:
         yield Case(f"list, {fact}", analyst, f"{_list(fact)}?{year}")
     middle = (timezone.now() - timedelta(days=180)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    half = f"first={(timezone.now() - timedelta(days=180)).date()}&last={timezone.now().date()}"
+    for name, page in (("overview", overview), ("summary", summary)):
+        yield Case(
+            f"{name}, the largest client, half a year", analyst, f"{page}?{half}&client={_id(account, 'client')}"
+        )
     yield Case("list, half a year down", analyst, f"{_list('resolved')}?{year}&after={middle}_1")
     yield Case("list, nothing in it", analyst, f"{_list('reopened')}?{year}&domain=nothing")
-    for source in SOURCES.values():
-        if source.name != "sessions":
-            yield from _lists_of(source, analyst, year)
+    for source, fact in _facts_of(account):
+        yield Case(f"list, {source}: {fact}", analyst, f"{_list(fact, source)}?{year}")
     yield Case("gaps", analyst, reverse("gaps:list"))
+    for name in ("coverage", "flows", "psa", "scripts", "review"):
+        yield Case(f"page, {name}", analyst, f"{reverse(f'analytics:{name}')}?{year}")
+    yield Case("page, a flow", analyst, f"{reverse('analytics:flow', args=[_id(account, 'flow')])}?{year}")
+    for block in ("flywheel", "handovers"):
+        yield Case(f"block, {block}", analyst, f"{overview}?{year}&block={block}")
 
 
-def _lists_of(source: Any, browser: Any, year: str) -> Iterator[Case]:
-    for fact in getattr(source, "facts", ()):
-        yield Case(f"list, {source.name} {fact}", browser, f"{_list(fact, source.name)}?{year}")
+def _facts_of(account: Account) -> Iterator[tuple[str, str]]:
+    """Lists of every kind of row but sessions: the longest, and some of which each row has to be looked at."""
+    version, template = _id(account, "flow_version"), ScriptTemplate.objects.filter(account=account).earliest("pk").pk
+    facts = {
+        PUSHES: ("created", "first_try", "exhausted", "written-kind-time", "written-attempts-2-system-connectwise"),
+        SCRIPTS: ("generated", f"worked-template-{template}"),
+        SCRIPTED: ("ended-scripts-with", "resolved-scripts-without", f"escalated-template-{template}"),
+        HANDOVERS: ("given", "gone_on"),
+        WAITING_HANDOVERS: ("waiting",),
+        FLYWHEEL: tuple(FUNNEL),
+        PROPOSALS: ("pending", "accepted"),
+        GUIDED: tuple(
+            f"{what}-{version}{node}"
+            for what, node in (("ended", ""), ("helped", ""), ("at", "-1"), ("left", "-1"), ("answer", "-1-0"))
+        ),
+    }
+    if missing := SOURCES.keys() - {source.name for source in facts} - {"sessions"}:
+        raise CommandError(f"no list is chosen of {', '.join(sorted(missing))}")
+    return ((source.name, name) for source, names in facts.items() for name in names)
 
 
 def _list(fact: str, source: str = "sessions") -> str:
@@ -187,7 +221,7 @@ def _timed(label: str, work: Any) -> str:
 def _vacuum() -> None:
     """What autovacuum does a minute later anyway."""
     with connection.cursor() as cursor:
-        models: list[type[Model]] = [*COUNTS.models, *DURATIONS.models, RollupMark, SessionMark]
+        models: list[type[Model]] = [EndedSession, *COUNTS.models, *DURATIONS.models, RollupMark, SessionMark]
         for model in models:
             cursor.execute(f"VACUUM ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 

@@ -13,7 +13,7 @@ SHARES = (25, 30, 22, 10, 13)
 COLUMNS = (
     "id", "topic_id", "proposal_type", "title", "proposed_flow_data", "confidence_score", "replays_tried",
     "replays_succeeded", "supporting_session_count", "problem_domain", "status", "created_at", "updated_at",
-    "reviewed_at", "evidence_at",
+    "reviewed_at", "evidence_at", "published_flow_id",
 )  # fmt: skip
 
 
@@ -29,11 +29,13 @@ def proposals_copy(world: World, of_topic: Mapping[int, Sequence[int]], now: dat
             status = "rejected" if status == "pending" and number else status
             waited = timedelta(hours=rng.expovariate(1 / 40))
             created = now - timedelta(days=rng.uniform(0, 20 if status == "pending" else 360)) - waited
+            flows = world.flows.get(domain_of[topic]) if status in ("approved", "modified") else None
             words = f"{domain_of[topic] or 'unknown'} topic {topic}"
             proposals.add(
                 pk, topic, "new_flow", words.capitalize(), definition(words), round(rng.random(), 3), 10,
                 rng.randint(3, 10), len(sessions), domain_of[topic], status, created, now,
                 None if status == "pending" else created + waited, created,
+                flows.pick(rng).pk if flows else None,
             )  # fmt: skip
             for session in sessions:
                 evidence.add(pk, session, created)

@@ -231,7 +231,10 @@ class Maker:
                 done = at + timedelta(seconds=1)
                 self.tables[PsaAttempt].add(pk, number, at, done, outcome, code, error)
                 at = done + timedelta(minutes=2**number)
+            payload = {"text": "It works again"}
+            if kind == "time":
+                payload |= {"started_at": session.start.isoformat(), "ended_at": end.isoformat()}
             self.tables[PsaPush].add(
-                pk, connection, session.pk, ticket.number, kind, "end 1", {"text": "It works again"},
+                pk, connection, session.pk, ticket.number, kind, "end 1", payload,
                 f"{rng.getrandbits(128):032x}", state, len(tries), 12, None, end, at,
             )  # fmt: skip
