@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.lookups import IsNull
 
 from sessions.models import AISession, Handover, Tier, tier_q
 
@@ -24,7 +25,8 @@ class Fact:
 
 
 _resolved = Q(status=Status.RESOLVED)
-_handed_over = Q(Exists(Handover.objects.filter(session=OuterRef("pk"))))
+# Looked up session by session: of an EXISTS PostgreSQL may first read all hand-overs, for the few sessions of a list.
+_handed_over = Q(IsNull(Subquery(Handover.objects.filter(session=OuterRef("pk")).values("pk")[:1]), False))
 _came_back = Q(
     Exists(
         AISession.objects.filter(

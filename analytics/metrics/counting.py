@@ -42,6 +42,17 @@ def count_facts(scope: Scope, names: Iterable[str]) -> Counts:
     return rows[0] if rows else dict.fromkeys(names, 0)
 
 
+def count_facts_and_durations(scope: Scope, names: Iterable[str]) -> tuple[Counts, Durations]:
+    """Both, for what is told of every scope at first sight."""
+    names, wanted = list(names), _wanted(scope)
+    if not wanted.is_narrow:
+        return count_facts(scope, names), durations(scope)
+    # These are counted session by session: once will do.
+    rows = read(COUNTS, wanted, ["minutes"], [*{*names, "timed"}])
+    counts = {name: sum(row[name] for row in rows) for name in names}
+    return counts, Durations.of({row["minutes"]: row["timed"] for row in rows if row["minutes"] is not None})
+
+
 def count_facts_by(scope: Scope, names: Iterable[str], by: By) -> dict[Any, Counts]:
     """The same for each day (a date in the scope's zone), domain ("" is none) or team (its id or None) that has any."""
     rows = read(COUNTS, _wanted(scope), [_COLUMNS[by]], list(names))

@@ -4,13 +4,14 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from analytics.scope import NO_DOMAIN, Scope
 from proposals.models import FlowProposal, ProposalEvidence
+from sessions.models import AISession
 
 
 def scoped_proposals(scope: Scope) -> QuerySet[FlowProposal]:
     """Proposals of what the scope is narrowed to, without a period: a queue is as it stands now.
 
-    Of a client or a technician are those with a session of theirs among the evidence; of a flow those that change or
-    made it.
+    Of a client or a technician are those with an ended session of theirs among the evidence; of a flow those that
+    change or made it.
     """
     proposals = FlowProposal.objects.for_user(scope.user)
     if scope.team:
@@ -20,9 +21,12 @@ def scoped_proposals(scope: Scope) -> QuerySet[FlowProposal]:
     if scope.flow:
         proposals = proposals.filter(Q(target_flow=scope.flow) | Q(published_flow=scope.flow))
     if scope.client or scope.technician:
-        whose = {"session__client": scope.client, "session__technician_email": scope.technician}
-        evidence = ProposalEvidence.objects.filter(**{name: value for name, value in whose.items() if value})
-        proposals = proposals.filter(Exists(evidence.filter(proposal=OuterRef("pk"))))
+        theirs = scope.narrowed(team=None, domain="", flow=None).session_q("session__")
+        # The account, and that it ended, which evidence has: so there is an index to find their sessions by.
+        evidence = ProposalEvidence.objects.filter(
+            theirs, session__account=OuterRef("account"), session__status__in=AISession.ENDED
+        )
+        proposals = proposals.filter(Exists(evidence.filter(account=OuterRef("account"), proposal=OuterRef("pk"))))
     return proposals
 
 

@@ -10,8 +10,8 @@ from analytics.metrics.counting import (
     Counts,
     Durations,
     count_facts,
+    count_facts_and_durations,
     count_facts_by,
-    durations,
     durations_by,
     weeks_of,
 )
@@ -71,7 +71,7 @@ class DomainRow:
 def summary(scope: Scope) -> Summary:
     names = {name for pair in RATES.values() for name in pair}
     tiers = {f"tier_{tier}{suffix}" for tier in Tier.values for suffix in ("", "_resolved")}
-    counts = count_facts(scope, sorted(names | tiers | {RATING_SUM}))
+    counts, times = count_facts_and_durations(scope, sorted(names | tiers | {RATING_SUM}))
     rates = {name: _rate(counts, name) for name in RATES}
     rated = counts["rated"]
     mean = counts[RATING_SUM] / rated if rated else None
@@ -80,7 +80,7 @@ def summary(scope: Scope) -> Summary:
         resolved=counts["resolved"],
         rates=rates,
         tiers={tier: Rate(counts[f"tier_{tier}_resolved"], counts[f"tier_{tier}"]) for tier in Tier.values},
-        durations=durations(scope),
+        durations=times,
         ratings=Ratings(mean, rates["good_rating"], rates["flow_right"]),
     )
 

@@ -21,24 +21,24 @@ from sessions.models import AISession
 Part = tuple[str, tuple[Any, ...]]
 
 # How rows may be grouped by time, in the time zone that is read in.
-TIMES = {"day": "day", "week": "date_trunc('week', day)::date"}
+TIMES = ("day", "week")
 
-# Together these are the period, each moment of it once:
-# - `clean`, days that the kept sums hold for, without those of `clean_month`, months of which they do for every day. A
-#   total may be put together of days of any time zone, so it takes those that an account's are kept in; days and weeks
-#   are the reader's;
+# `cut` is the period by what it is grouped by: the reader's days or weeks, or all of it. Together these are the period,
+# each moment of it once, in its cut:
+# - `clean`, days, in the time zone that an account's are kept in, that lie in one cut and that the kept sums hold for,
+#   without those of `clean_month`: months of a total of which they do for every day;
 # - `factual`, times outside them that what is kept of each session holds for: in marked days, in the parts of days at
-#   both ends, and everywhere where nothing is added up by what is asked for;
+#   the ends of a cut, and everywhere where nothing is added up by what is asked for;
 # - `span`, which only the sessions themselves tell of: marked quarters of an hour, and all time of accounts of which
 #   nothing is kept.
 READ = f"""
 WITH asked AS MATERIALIZED (
     SELECT %s::timestamptz AS starts, %s::timestamptz AS ends, %s::text AS zone, %s::bigint[] AS accounts,
-      %s::boolean AS is_added_up, %s::boolean AS is_total, %s::text AS definition
+      %s::boolean AS is_added_up, %s::text AS unit, %s::text AS definition
 ), scope AS MATERIALIZED (
     SELECT a.id AS account_id, r.time_zone AS zone, r.account_id IS NOT NULL AS is_rolled,
-      asked.is_added_up AND r.account_id IS NOT NULL AND (asked.is_total OR r.time_zone = asked.zone) AS has_days,
-      CASE WHEN asked.is_total THEN r.months_before END AS months_before
+      asked.is_added_up AND r.account_id IS NOT NULL AS has_days,
+      CASE WHEN asked.unit IS NULL THEN r.months_before END AS months_before
     FROM asked CROSS JOIN accounts_account a
     LEFT JOIN analytics_rolledaccount r ON r.account_id = a.id AND r.definition = asked.definition
     WHERE asked.accounts IS NULL OR a.id = ANY(asked.accounts)
@@ -46,6 +46,13 @@ WITH asked AS MATERIALIZED (
     SELECT account_id, zone FROM scope WHERE is_rolled
 ), marked AS MATERIALIZED (
     SELECT account_id, quarter, day FROM ({MARKED}) m
+), cut AS MATERIALIZED (
+    SELECT d::date AS cut, greatest(d AT TIME ZONE zone, starts) AS starts,
+      least((d + ('1 ' || unit)::interval) AT TIME ZONE zone, ends) AS ends
+    FROM asked CROSS JOIN generate_series(date_trunc(unit, starts AT TIME ZONE zone), ends AT TIME ZONE zone,
+      ('1 ' || unit)::interval) d
+    UNION ALL
+    SELECT '-infinity', starts, ends FROM asked WHERE unit IS NULL
 ), calendar AS MATERIALIZED (
     SELECT account_id, months_before, d::date AS day, date_trunc('month', d)::date AS month,
       d AT TIME ZONE scope.zone AS starts, (d + interval '1 day') AT TIME ZONE scope.zone AS ends
@@ -53,31 +60,35 @@ WITH asked AS MATERIALIZED (
       asked.ends AT TIME ZONE scope.zone, interval '1 day') d
     WHERE has_days
 ), piece AS MATERIALIZED (
-    SELECT c.account_id, c.day, c.month, c.months_before,
-      greatest(c.starts, asked.starts) AS starts, least(c.ends, asked.ends) AS ends,
-      c.starts >= asked.starts AND c.ends <= asked.ends AND m.day IS NULL AS is_clean
-    FROM asked CROSS JOIN calendar c
+    SELECT c.account_id, c.day, c.month, c.months_before, cut,
+      greatest(c.starts, cut.starts) AS starts, least(c.ends, cut.ends) AS ends,
+      c.starts >= cut.starts AND c.ends <= cut.ends AND m.day IS NULL AS is_clean
+    FROM asked CROSS JOIN calendar c CROSS JOIN LATERAL (
+        SELECT coalesce(date_trunc(unit, c.starts AT TIME ZONE zone)::date, '-infinity') AS cut
+        UNION
+        SELECT coalesce(date_trunc(unit, (c.ends - interval '1 microsecond') AT TIME ZONE zone)::date, '-infinity')
+    ) i JOIN cut USING (cut)
     LEFT JOIN (SELECT DISTINCT account_id, day FROM marked) m ON m.account_id = c.account_id AND m.day = c.day
-    WHERE c.starts < asked.ends AND c.ends > asked.starts
+    WHERE c.starts < cut.ends AND c.ends > cut.starts
 ), clean_month AS MATERIALIZED (
-    SELECT account_id, month AS day FROM piece WHERE is_clean AND month < months_before GROUP BY account_id, month
+    SELECT account_id, month AS day, cut FROM piece WHERE is_clean AND month < months_before
+    GROUP BY account_id, month, cut
     HAVING count(*) = extract(day FROM month + interval '1 month' - interval '1 day')
 ), clean AS MATERIALIZED (
-    SELECT account_id, day FROM piece WHERE is_clean
+    SELECT account_id, day, cut FROM piece WHERE is_clean
       AND NOT EXISTS (SELECT FROM clean_month m WHERE m.account_id = piece.account_id AND m.day = piece.month)
 ), span AS MATERIALIZED (
-    SELECT account_id, greatest(s.starts, asked.starts) AS starts, least(s.ends, asked.ends) AS ends
-    FROM asked CROSS JOIN ({JOINED.format(of="marked")}) s
-    WHERE s.starts < asked.ends AND s.ends > asked.starts
+    SELECT account_id, cut, greatest(s.starts, cut.starts) AS starts, least(s.ends, cut.ends) AS ends
+    FROM ({JOINED.format(of="marked")}) s JOIN cut ON s.starts < cut.ends AND s.ends > cut.starts
     UNION ALL
-    SELECT account_id, asked.starts, asked.ends FROM asked CROSS JOIN scope WHERE NOT is_rolled
+    SELECT account_id, cut, starts, ends FROM cut CROSS JOIN scope WHERE NOT is_rolled
 ), rest AS (
-    SELECT account_id, starts, ends FROM piece WHERE NOT is_clean
+    SELECT account_id, cut, starts, ends FROM piece WHERE NOT is_clean
     UNION ALL
-    SELECT account_id, asked.starts, asked.ends FROM asked CROSS JOIN scope WHERE is_rolled AND NOT has_days
+    SELECT account_id, cut, starts, ends FROM cut CROSS JOIN scope WHERE is_rolled AND NOT has_days
 ), factual AS MATERIALIZED (
-    SELECT account_id, starts, ends FROM (
-        SELECT r.account_id, b.ends AS starts,
+    SELECT account_id, cut, starts, ends FROM (
+        SELECT r.account_id, r.cut, b.ends AS starts,
           lead(b.starts) OVER (PARTITION BY r.account_id, r.starts ORDER BY b.starts) AS ends
         FROM rest r CROSS JOIN LATERAL (
             SELECT '-infinity'::timestamptz AS starts, r.starts AS ends
@@ -91,13 +102,16 @@ WITH asked AS MATERIALIZED (
 )
 SELECT {{columns}} FROM ({{parts}}) part {{groups}}
 """  # noqa: S608
-# What is kept of each session in `factual` times, and the same of the sessions in `span`.
+# What is kept of each session in `factual` times, and the same of the sessions in `span`. OFFSET 0 says time by time,
+# over an index: joined at will, each row would be compared with each time.
 ENDED = """
 (
-    SELECT {columns} FROM factual t JOIN ({kept}) e
-      ON e.account_id = t.account_id AND e.ended_at >= t.starts AND e.ended_at < t.ends
+    SELECT cut, {columns} FROM factual t CROSS JOIN LATERAL (
+        SELECT {columns} FROM ({kept}) e
+        WHERE e.account_id = t.account_id AND e.ended_at >= t.starts AND e.ended_at < t.ends OFFSET 0
+    ) k
     UNION ALL
-    SELECT {columns} FROM span CROSS JOIN LATERAL ({direct}) d
+    SELECT cut, {columns} FROM span CROSS JOIN LATERAL ({direct} OFFSET 0) d
 ) ended
 """
 
@@ -128,8 +142,8 @@ class Wanted:
 def read(kept: Kept, wanted: Wanted, by: Sequence[str] = (), sums: Sequence[str] = ()) -> list[dict[str, Any]]:
     """`sums` of `kept` (all, if none is named) in the groups that have any sessions, in their order. One statement.
 
-    `by` names keys of `kept`, "day" or "week"; without it there is one row, or none. A rollup that lags, or is wrong
-    about a marked day, changes nothing.
+    `by` names keys of `kept`, and "day" or "week"; without it there is one row, or none. A rollup that lags, or is
+    wrong about a marked day, changes nothing.
     """
     try:
         sql, values = _statement(kept, wanted, list(by), list(sums or kept.sums))
@@ -141,13 +155,13 @@ def read(kept: Kept, wanted: Wanted, by: Sequence[str] = (), sums: Sequence[str]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _statement(kept: Kept, wanted: Wanted, by: list[str], sums: list[str]) -> tuple[str, tuple[Any, ...]]:
-    is_total = not TIMES.keys() & set(by)
-    keys = [name for name in kept.keys if name in by]
-    parts = [_of_sessions(kept, wanted, keys, sums, is_total)]
+def _statement(kept: Kept, wanted: Wanted, by: list[str], sums: list[str]) -> Part:
+    unit = next((name for name in by if name in TIMES), None)
+    keys = [name for name in by if name not in TIMES]
+    parts = [_of_sessions(kept, wanted, keys, sums)]
     if not wanted.is_narrow:
-        parts += _of_days(kept, wanted, keys, sums, is_total)
-    groups = [f"{TIMES.get(name, name)} AS {name}" for name in by]
+        parts += _of_days(kept, wanted, keys, sums)
+    groups = [f"cut AS {name}" if name in TIMES else name for name in by]
     places = ", ".join(str(place) for place in range(1, len(by) + 1))
     sql = READ.format(
         columns=", ".join([*groups, *(f"sum({name})::bigint AS {name}" for name in sums)]),
@@ -155,29 +169,24 @@ def _statement(kept: Kept, wanted: Wanted, by: list[str], sums: list[str]) -> tu
         groups=f"GROUP BY {places} ORDER BY {places}" if by else "HAVING count(*) > 0",
     )
     accounts = None if wanted.accounts is None else list(wanted.accounts)
-    asked = (wanted.start, wanted.end, wanted.zone, accounts, not wanted.is_narrow, is_total, definition())
+    asked = (wanted.start, wanted.end, wanted.zone, accounts, not wanted.is_narrow, unit, definition())
     return sql, (*asked, *(value for _, values in parts for value in values))
 
 
-def _of_sessions(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str], is_total: bool) -> Part:
+def _of_sessions(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str]) -> Part:
     """What no kept sum holds for, session by session."""
-    columns = list(dict.fromkeys([*keys, *kept.alike, *([] if is_total else ["ended_at"])]))
-    rows, values = (
-        wanted.kept(EndedSession)
-        .order_by()
-        .values(*dict.fromkeys(["account_id", "ended_at", *columns]))
-        .query.sql_with_params()
-    )
-    direct, more = ended_in_span(wanted.sessions, columns)
-    ended = ENDED.format(columns=", ".join(columns), kept=rows, direct=direct)
-    day = {} if is_total else {"day": "(ended_at AT TIME ZONE (SELECT zone FROM asked))::date"}
-    return kept.summed(ended, day | {key: key for key in keys}, sums), (*values, *more)
+    columns = list(dict.fromkeys([*keys, *kept.alike]))
+    rows = wanted.kept(EndedSession).order_by().values("account_id", "ended_at", *columns)
+    (told, values), (direct, more) = rows.query.sql_with_params(), ended_in_span(wanted.sessions, columns)
+    ended = ENDED.format(columns=", ".join(columns), kept=told, direct=direct)
+    return kept.summed(ended, {name: name for name in ("cut", *keys)}, sums), (*values, *more)
 
 
-def _of_days(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str], is_total: bool) -> Iterator[Part]:
-    columns = [*([] if is_total else ["day"]), *keys, *sums]
+def _of_days(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str]) -> Iterator[Part]:
+    columns = ", ".join(["cut", *keys, *sums])
     all_domains = DOMAIN not in keys and not wanted.is_of_domain
     day, month = (kept.team_day, kept.team_month) if all_domains else (kept.day, kept.month)
     for model, clean in ((day, "clean"), (month, "clean_month")):
-        rows, values = wanted.kept(model).order_by().values("account_id", "day", *keys, *sums).query.sql_with_params()
-        yield f"SELECT {', '.join(columns)} FROM {clean} JOIN ({rows}) k USING (account_id, day)", values  # noqa: S608
+        rows = wanted.kept(model).order_by().values("account_id", "day", *keys, *sums)
+        told, values = rows.query.sql_with_params()
+        yield f"SELECT {columns} FROM {clean} JOIN ({told}) k USING (account_id, day)", values  # noqa: S608

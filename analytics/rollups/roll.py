@@ -49,17 +49,24 @@ WITH marked AS (
     WHERE m.account_id = %s AND (m.quarter AT TIME ZONE r.time_zone)::date = ANY(%s)
 ), span AS MATERIALIZED ({JOINED.format(of="marked")})
 """  # noqa: S608
+# OFFSET 0: see `read.ENDED`.
 _DROP_SESSIONS = f"""
 {_SPAN}
-DELETE FROM analytics_endedsession e USING span
-WHERE e.account_id = span.account_id AND e.ended_at >= span.starts AND e.ended_at < span.ends
-  AND NOT EXISTS (SELECT FROM ai_sessions_aisession s WHERE s.id = e.session_id AND s.account_id = e.account_id
-    AND s.ended_at = e.ended_at AND s.status IN ('resolved', 'escalated', 'abandoned'))
+DELETE FROM analytics_endedsession WHERE session_id = ANY(ARRAY(
+    SELECT d.session_id FROM span CROSS JOIN LATERAL (
+        SELECT session_id FROM analytics_endedsession e
+        WHERE e.account_id = span.account_id AND e.ended_at >= span.starts AND e.ended_at < span.ends
+          AND NOT EXISTS (SELECT FROM ai_sessions_aisession s WHERE s.id = e.session_id
+            AND s.account_id = e.account_id AND s.ended_at = e.ended_at
+            AND s.status IN ('resolved', 'escalated', 'abandoned'))
+        OFFSET 0
+    ) d
+))
 """  # noqa: S608
 # Only what has changed: a day is counted again every minute while it goes on.
 _WRITE_SESSIONS = (
     f"{_SPAN} INSERT INTO analytics_endedsession AS e ({', '.join(ENDED_COLUMNS)}) "  # noqa: S608
-    f"SELECT {', '.join(f'd.{name}' for name in ENDED_COLUMNS)} FROM span CROSS JOIN LATERAL ({{direct}}) d "
+    f"SELECT {', '.join(f'd.{name}' for name in ENDED_COLUMNS)} FROM span CROSS JOIN LATERAL ({{direct}} OFFSET 0) d "
     f"ON CONFLICT (session_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in ENDED_COLUMNS)} "
     f"WHERE ({', '.join(f'e.{name}' for name in ENDED_COLUMNS)}) "
     f"IS DISTINCT FROM ({', '.join(f'excluded.{name}' for name in ENDED_COLUMNS)})"
@@ -69,7 +76,10 @@ _DAYS = """
     SELECT r.account_id, day, day::timestamp AT TIME ZONE r.time_zone AS starts,
       (day + 1)::timestamp AT TIME ZONE r.time_zone AS ends
     FROM analytics_rolledaccount r CROSS JOIN unnest(%s::date[]) day WHERE r.account_id = %s
-) d JOIN analytics_endedsession e ON e.account_id = d.account_id AND e.ended_at >= d.starts AND e.ended_at < d.ends
+) d CROSS JOIN LATERAL (
+    SELECT team_id, problem_domain, facts, rating, minutes FROM analytics_endedsession e
+    WHERE e.account_id = d.account_id AND e.ended_at >= d.starts AND e.ended_at < d.ends OFFSET 0
+) e
 """
 _ADD_UP = """
 INSERT INTO {target} (account_id, day, {columns})

@@ -146,7 +146,7 @@ class AISession(TenantModel):
             models.Index(fields=["account", "psa_ticket_id", "psa_system", "started_at"], name="session_ticket"),
             # What counts and lists of ended sessions are narrowed to. Work on an open session writes to none of them.
             *(
-                models.Index(fields=["account", column, "ended_at"], name=f"session_by_{name}", condition=ENDED_Q)
+                models.Index(fields=["account", column, "ended_at", "id"], name=f"session_by_{name}", condition=ENDED_Q)
                 for name, column in (
                     ("client", "client"),
                     ("domain", "problem_domain"),
