@@ -74,15 +74,26 @@ class Kept:
 
 def ended_rows(sessions: QuerySet[AISession], columns: Sequence[str]) -> QuerySet[Any, Any]:
     """The EndedSession rows of ended sessions: some of ENDED_COLUMNS, in their order."""
-    minutes = Cast(Floor(Extract(F("ended_at") - F("started_at"), "epoch") / 60), IntegerField())
+    made = {"session_id": _session_id, "facts": _facts, "minutes": _minutes}
+    found: Any = sessions.order_by().annotate(**{name: make() for name, make in made.items() if name in columns})
+    return found.values(*columns)
+
+
+def _session_id() -> F:
+    return F("pk")
+
+
+def _facts() -> Any:
     bits = [
         Case(When(FACTS[name].condition, then=Value(bit)), default=Value(0)) if FACTS[name].condition else Value(bit)
         for name, bit in BITS.items()
     ]
-    found: Any = sessions.order_by().annotate(
-        session_id=F("pk"), facts=reduce(add, bits), minutes=Case(When(FACTS["timed"].condition, then=minutes))
-    )
-    return found.values(*columns)
+    return reduce(add, bits)
+
+
+def _minutes() -> Case:
+    minutes = Cast(Floor(Extract(F("ended_at") - F("started_at"), "epoch") / 60), IntegerField())
+    return Case(When(FACTS["timed"].condition, then=minutes))
 
 
 DOMAIN = "problem_domain"
