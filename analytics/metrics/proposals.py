@@ -1,6 +1,6 @@
 """Which proposals a scope is about."""
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from analytics.scope import NO_DOMAIN, Scope
 from proposals.models import FlowProposal, ProposalEvidence
@@ -10,8 +10,8 @@ from sessions.models import AISession
 def scoped_proposals(scope: Scope) -> QuerySet[FlowProposal]:
     """Proposals of what the scope is narrowed to, without a period: a queue is as it stands now.
 
-    Of a client or a technician are those with an ended session of theirs among the evidence; of a flow those that
-    change or made it.
+    Of a client or a technician are those with a session of theirs among the evidence; of a flow those that change or
+    made it.
     """
     proposals = FlowProposal.objects.for_user(scope.user)
     if scope.team:
@@ -22,11 +22,15 @@ def scoped_proposals(scope: Scope) -> QuerySet[FlowProposal]:
         proposals = proposals.filter(Q(target_flow=scope.flow) | Q(published_flow=scope.flow))
     if scope.client or scope.technician:
         theirs = scope.narrowed(team=None, domain="", flow=None).session_q("session__")
-        # The account, and that it ended, which evidence has: so there is an index to find their sessions by.
-        evidence = ProposalEvidence.objects.filter(
-            theirs, session__account=OuterRef("account"), session__status__in=AISession.ENDED
-        )
-        proposals = proposals.filter(Exists(evidence.filter(account=OuterRef("account"), proposal=OuterRef("pk"))))
+        evidence = ProposalEvidence.objects.filter(theirs)
+        grants = scope.user.tenant_grants(proposals.permission("view"))
+        if grants is not None:
+            # Says nothing that the proposals do not, but an index of their sessions begins with it.
+            evidence = evidence.filter(session__account__in={account_id for account_id, _ in grants})
+        # There is an index of the ended ones, and one of those that were opened again.
+        ended = evidence.filter(session__status__in=AISession.ENDED)
+        reopened = evidence.filter(session__status__in=AISession.OPEN)
+        proposals = proposals.filter(Q(pk__in=ended.values("proposal")) | Q(pk__in=reopened.values("proposal")))
     return proposals
 
 

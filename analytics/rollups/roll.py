@@ -21,6 +21,7 @@ from analytics.rollups.models import EndedSession, KeptModel, RolledAccount, Rol
 from analytics.rollups.spans import definition, ended_in_span
 from flowpilot.accounts.models import Account
 from flowpilot.common.leases import HeldLease, lease_check, lease_release, lease_renew, lease_take
+from flowpilot.common.tenancy import TenantModel
 from sessions.models import AISession
 
 LEASE = timedelta(minutes=5)
@@ -191,7 +192,8 @@ def _months(first: date, before: date) -> set[date]:
 def _begin(account: Account) -> None:
     """Keep nothing, and mark all that is there: in this account's time zone every day is another one."""
     _forget(account.pk)
-    for model in (EndedSession, *(model for kept in ALL for model in kept.models)):
+    models: list[type[TenantModel]] = [EndedSession, *(model for kept in ALL for model in kept.models)]
+    for model in models:
         model._default_manager.filter(account=account).delete()
     _execute(_QUARTERS_OF_SESSIONS, account.pk)
     kept_now = {

@@ -75,6 +75,7 @@ class AISession(TenantModel):
         ESCALATED = "escalated", "Escalated"
         ABANDONED = "abandoned", "Abandoned"
 
+    OPEN: ClassVar[Sequence[str]] = (Status.ACTIVE, Status.PAUSED)
     ENDED: ClassVar[Sequence[str]] = (Status.RESOLVED, Status.ESCALATED, Status.ABANDONED)
     # An abandoned session tells nothing of what helps.
     ANALYZED: ClassVar[Sequence[str]] = (Status.RESOLVED, Status.ESCALATED)
@@ -180,7 +181,7 @@ class AISession(TenantModel):
 
     @property
     def is_open(self) -> bool:
-        return self.status in (self.Status.ACTIVE, self.Status.PAUSED)
+        return self.status in self.OPEN
 
     @property
     def duration(self) -> timedelta | None:

@@ -139,7 +139,7 @@ def session_feedback(
 def sessions_abandon_idle(now: datetime) -> int:
     """Abandon what nobody has touched for long; gives how many. Safe to run twice, and beside a technician at work."""
     limit = now - settings.SESSION_IDLE
-    rows = AISession.objects.filter(is_worked_here=True, status__in=[Status.ACTIVE, Status.PAUSED])
+    rows = AISession.objects.filter(is_worked_here=True, status__in=AISession.OPEN)
     abandoned = 0
     for pk in list(
         rows.filter(touched_at__lt=limit).order_by("touched_at").values_list("pk", flat=True)[:IDLE_AT_ONCE]

@@ -32,7 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def home_context(request: HttpRequest, form: StartForm, **more: Any) -> dict[str, Any]:
     user: Any = request.user
     own = AISession.objects.for_user(user).filter(is_worked_here=True)
-    mine = own.filter(technician=user, status__in=["active", "paused"]).select_related("client", "flow")
+    mine = own.filter(technician=user, status__in=AISession.OPEN).select_related("client", "flow")
     waiting = Handover.objects.filter(session__in=own, claimed_at=None, session__status="escalated")
     waiting = waiting.select_related("session", "session__client", "given_by", "to_user", "to_team")
     for_me = waiting.filter(Q(to_user=user) | Q(to_user=None))
@@ -41,7 +41,7 @@ def home_context(request: HttpRequest, form: StartForm, **more: Any) -> dict[str
         "clients": clients_known(user, form.chosen_account),
         "mine": mine.order_by("-touched_at", "-pk")[:SHOWN],
         "waiting": for_me.order_by("created_at", "pk")[:SHOWN],
-        "ended": own.filter(technician=user).exclude(status__in=["active", "paused"]).order_by("-ended_at", "-pk")[:5],
+        "ended": own.filter(technician=user).exclude(status__in=AISession.OPEN).order_by("-ended_at", "-pk")[:5],
         **more,
     }
 

@@ -80,7 +80,7 @@ LISTS = {
     "/admin/accounts/user/": 6,
     "/admin/accounts/team/": 6,
     "/admin/common/auditevent/": 10,
-    "/admin/analytics/gaps/": 8,
+    "/admin/analytics/gaps/": 7,
     "/api/v1/gaps/": 4,
     "/api/v1/sessions/": 4,
     "/api/v1/proposals/": 4,

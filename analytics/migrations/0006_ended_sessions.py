@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0001_initial'),
         ('ai_sessions', '0002_script_version_is_immutable'),
-        ('analytics', '0004_reports'),
+        ('analytics', '0005_gap_worked_in'),
         ('flows', '0002_version_is_immutable'),
     ]
 

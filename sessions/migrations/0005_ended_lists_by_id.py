@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('ai_sessions', '0002_script_version_is_immutable'),
+        ('ai_sessions', '0004_ingest_jobs'),
         ('flows', '0002_version_is_immutable'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
