@@ -12,6 +12,7 @@ from proposals.impact import account_impacts_refresh, accounts_with_pending
 from proposals.replays import replay_report_run
 from proposals.review.parking import accounts_to_tend, queue_tend
 from proposals.selectors import stale_proposals, topics_to_mine
+from proposals.wordings.run import proposal_word, proposals_to_word
 from sessions.models import AISession
 
 __all__ = [
@@ -27,7 +28,12 @@ __all__ = [
     "tend_queues",
     "watch_account_versions",
     "watch_versions",
+    "word_proposal",
+    "word_proposals",
 ]
+
+# Proposals whose words are asked for in one round; the next one comes a minute later.
+WORDED_AT_ONCE = 50
 
 
 def accounts_with_work() -> list[int]:
@@ -115,3 +121,18 @@ def watch_versions() -> int:
 def watch_account_versions(account_id: int) -> None:
     """Propose to go back where an account's new versions do worse; while analysis is at work, this does nothing."""
     versions_watch(account_id)
+
+
+@shared_task
+def word_proposals() -> int:
+    """Every minute: one task for each proposal whose revision waits for a language model's words; gives how many."""
+    waiting = list(proposals_to_word(timezone.now()).values_list("pk", flat=True)[:WORDED_AT_ONCE])
+    for proposal_id in waiting:
+        word_proposal.delay(proposal_id)
+    return len(waiting)
+
+
+@shared_task
+def word_proposal(proposal_id: int) -> None:
+    """Ask for one proposal's words; where another worker is at it, this does nothing."""
+    proposal_word(proposal_id=proposal_id)

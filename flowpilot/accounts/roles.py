@@ -76,6 +76,8 @@ _OWN = frozenset(
         *(f"ai_sessions.{verb}_psaconnection" for verb in ("view", "add", "change")),
         *(f"webhooks.{verb}_webhookendpoint" for verb in ("view", "add", "change", "delete")),
         "webhooks.view_webhookdelivery",
+        *(f"llm.{verb}_languagemodel" for verb in ("view", "add", "change")),
+        "llm.view_modelcall",
         "webhooks.replay_webhookdelivery",
     }
 )

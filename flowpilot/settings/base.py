@@ -12,6 +12,7 @@ INSTALLED_APPS = [
     "flowpilot.common",
     "flowpilot.accounts",
     "flowpilot.webhooks",
+    "flowpilot.llm",
     "flowpilot.flows",
     "sessions",
     "proposals",

@@ -87,6 +87,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "word-proposals": {
+        "task": "proposals.tasks.word_proposals",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "clean-model-calls": {"task": "flowpilot.llm.tasks.clean_calls", "schedule": timedelta(days=1)},
     "watch-versions": {
         "task": "proposals.tasks.watch_versions",
         "schedule": timedelta(minutes=30),

@@ -65,3 +65,22 @@ PSA_MAX_PARALLEL = env.int("PSA_MAX_PARALLEL", default=2)
 PSA_KEEP_ATTEMPTS = timedelta(days=env.int("PSA_KEEP_ATTEMPTS_DAYS", default=180))
 # Addresses inside private networks, and http: for a ticketing system in one's own house.
 PSA_ALLOW_PRIVATE = env.bool("PSA_ALLOW_PRIVATE", default=False)
+
+# --- Language models --------------------------------------------------------------------------------------------------
+
+# Seconds of one try, and of all tries of one question about a proposal; of a question that a technician waits for.
+LLM_TIMEOUT = env.float("LLM_TIMEOUT_SECONDS", default=60.0)
+LLM_WORDING_SECONDS = env.float("LLM_WORDING_SECONDS", default=180.0)
+LLM_HELP_SECONDS = env.float("LLM_HELP_SECONDS", default=20.0)
+# Seconds and questions that one run of an account's analysis may spend on what mining leaves undecided.
+LLM_JUDGE_SECONDS = env.float("LLM_JUDGE_SECONDS", default=20.0)
+LLM_JUDGE_CALLS = env.int("LLM_JUDGE_CALLS", default=6)
+# The first pause before a try is made again; it doubles.
+LLM_BACKOFF = env.float("LLM_BACKOFF_SECONDS", default=1.0)
+# Failures in a row after which nobody calls for a while.
+LLM_BREAKER_FAILURES = env.int("LLM_BREAKER_FAILURES", default=5)
+LLM_BREAKER_PAUSE = timedelta(minutes=env.int("LLM_BREAKER_MINUTES", default=5))
+LLM_MOST_CHARACTERS = env.int("LLM_MOST_CHARACTERS", default=100_000)
+LLM_KEEP = timedelta(days=env.int("LLM_KEEP_DAYS", default=90))
+# Addresses inside private networks, and http: for Ollama or vLLM in one's own house.
+LLM_ALLOW_PRIVATE = env.bool("LLM_ALLOW_PRIVATE", default=False)

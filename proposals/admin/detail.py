@@ -13,6 +13,7 @@ from proposals.admin.history import history_of
 from proposals.admin.presence import claim_words, other_viewers
 from proposals.admin.replay import replay_context
 from proposals.admin.steps import kept_filters
+from proposals.admin.wording import wording_summary
 from proposals.evidence import session_page
 from proposals.models import FlowProposal
 from proposals.selectors import diff_of, queue_place
@@ -44,6 +45,7 @@ def detail_context(request: HttpRequest, proposal: FlowProposal) -> dict[str, An
         "claim": claim_words(request.user, proposal),
         "is_mine": proposal.claimant is not None and proposal.claimant == request.user,
         **replay_context(proposal),
+        **wording_summary(proposal),
         **_views(proposal),
     }
 

@@ -131,10 +131,14 @@ def _publish(request: HttpRequest, editing: Editing, form: PublishForm) -> FlowP
     data = form.cleaned_data
     data.pop("seen")
     base_version = data.pop("base_version")
+    # The form does not ask for it: it comes from the words that were chosen.
+    description = editing.draft.description if editing.draft is not None else None
     on_version = {"base_version": base_version} if base_version else {}
     proposal = editing.proposal
     try:
-        decided = proposal_publish(actor=_user(request), proposal_id=proposal.pk, **data, **on_version)
+        decided = proposal_publish(
+            actor=_user(request), proposal_id=proposal.pk, description=description, **data, **on_version
+        )
     except InvalidFlow as error:
         form.add_error("definition", sentences(error.errors))
     except ServiceError as error:

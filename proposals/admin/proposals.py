@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 
 from flowpilot.common.admin import ReadOnlyAdmin
-from proposals.admin import decide, editor, evidence, notices, presence, replay, views
+from proposals.admin import decide, editor, evidence, notices, presence, replay, views, wording
 from proposals.admin.bulk import bulk_decision
 from proposals.admin.columns import OF_TAB, QueueColumns
 from proposals.admin.detail import detail_context
@@ -34,7 +34,7 @@ class FlowProposalAdmin(QueueColumns, ReadOnlyAdmin):
         return request.user.has_perm("proposals.decide_flowproposal", obj)
 
     def get_urls(self) -> list[URLPattern]:
-        own = [page.urls(self) for page in (decide, editor, evidence, notices, presence, replay, views)]
+        own = [page.urls(self) for page in (decide, editor, evidence, notices, presence, replay, views, wording)]
         return [*chain.from_iterable(own), *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[QueueList]:

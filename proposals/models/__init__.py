@@ -4,6 +4,7 @@ from proposals.models.analysis import AnalysisRun, SessionAnalysis
 from proposals.models.proposal import FlowProposal, ProposalEvidence
 from proposals.models.review import NoticeSettings, ProposalViewer, ReplayReport, ReviewDraft
 from proposals.models.topic import Topic
+from proposals.models.wording import ProposalWording
 
 __all__ = [
     "AnalysisRun",
@@ -11,6 +12,7 @@ __all__ = [
     "NoticeSettings",
     "ProposalEvidence",
     "ProposalViewer",
+    "ProposalWording",
     "ReplayReport",
     "ReviewDraft",
     "SessionAnalysis",

@@ -21,6 +21,8 @@ class ReviewDraft(TenantModel):
     # The revision that the draft was made from; the proposal may have moved on.
     revision = models.PositiveIntegerField()
     title = models.CharField(max_length=200)
+    # Null: as the proposal has it.
+    description = models.TextField(null=True, blank=True)
     # As typed: it need not be valid.
     definition = models.JSONField(default=dict)
     saved_at = models.DateTimeField(auto_now=True)

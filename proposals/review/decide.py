@@ -18,6 +18,7 @@ from proposals.events import proposal_emit
 from proposals.models import FlowProposal, Topic
 from proposals.review.digest import evidence_digest
 from proposals.review.lock import proposal_lock, release_claim, require_open, state_of
+from proposals.wordings.counting import wording_count
 from sessions.models import AISession
 
 Status, Scope = FlowProposal.Status, FlowProposal.DismissScope
@@ -36,7 +37,7 @@ def proposal_approve(*, actor: User, proposal_id: int, revision: int, notes: str
                 f"a {proposal.get_proposal_type_display().lower()} changes a published flow and is never approved "
                 "blind: edit & publish it"
             )
-        _publish_new(actor, proposal, proposal.title, proposal.proposed_flow_data)
+        _publish_new(actor, proposal, proposal.title, proposal.description, proposal.proposed_flow_data)
         return Status.APPROVED
 
     return _decide(actor, proposal_id, revision, notes, publish)
@@ -49,6 +50,7 @@ def proposal_publish(
     revision: int,
     definition: dict[str, Any],
     title: str | None = None,
+    description: str | None = None,
     notes: str = "",
 ) -> FlowProposal:
     """Publish `definition`, the reviewer's edit of the proposal: a new flow, or its target's next version.
@@ -62,8 +64,10 @@ def proposal_publish(
             _publish_change(actor, proposal, definition, notes)
             return Status.MODIFIED
         new_title = (title or proposal.title).strip()
-        same = _equal(definition, proposal.proposed_flow_data) and new_title == proposal.title
-        _publish_new(actor, proposal, new_title, definition)
+        told = proposal.description if description is None else description.strip()
+        same = _equal(definition, proposal.proposed_flow_data)
+        same = same and new_title == proposal.title and told == proposal.description
+        _publish_new(actor, proposal, new_title, told, definition)
         return Status.APPROVED if same else Status.MODIFIED
 
     return _decide(actor, proposal_id, revision, notes, publish)
@@ -161,11 +165,11 @@ def _require_wake(scope: str, at: datetime | None, sessions: int | None, clients
         raise InvalidInput(f"{name.replace('_', ' ')}: {fault}", details=faults)
 
 
-def _publish_new(actor: User, proposal: FlowProposal, title: str, definition: dict[str, Any]) -> None:
+def _publish_new(actor: User, proposal: FlowProposal, title: str, description: str, definition: dict[str, Any]) -> None:
     said: dict[str, Any] = {
         "title": title,
         "definition": definition,
-        "description": proposal.description,
+        "description": description,
         "problem_domain": proposal.problem_domain,
         "team": proposal.team,
         "examples": proposal.examples,
@@ -179,6 +183,7 @@ def _publish_new(actor: User, proposal: FlowProposal, title: str, definition: di
     else:
         version = flow_create(actor=actor, account=proposal.account, **said)
     _point_to(proposal, version)
+    wording_count(proposal=proposal, title=title, description=description, definition=definition)
 
 
 def _publish_change(actor: User, proposal: FlowProposal, definition: dict[str, Any], notes: str) -> None:
@@ -197,6 +202,7 @@ def _publish_change(actor: User, proposal: FlowProposal, definition: dict[str, A
         note=notes or f"From proposal {proposal.pk}",
     )
     _point_to(proposal, version)
+    wording_count(proposal=proposal, title=proposal.title, description=proposal.description, definition=definition)
 
 
 def _point_to(proposal: FlowProposal, version: FlowVersion) -> None:

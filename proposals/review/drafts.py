@@ -32,8 +32,9 @@ def draft_save(
     title: str,
     definition: object,
     seen: datetime | None,
+    description: str | None = None,
 ) -> ReviewDraft:
-    """Keep what the actor has typed, valid or not.
+    """Keep what the actor has typed, valid or not; without `description` it stays as it was.
 
     `seen` is the `saved_at` of the draft that the typing started from, None where there was none. Where another tab or
     device has saved since, nothing is overwritten: Conflict, whose details hold that draft (see draft_json); saving
@@ -47,8 +48,10 @@ def draft_save(
             f"{proposal.get_status_display().lower()}. Your draft stays as it was saved last",
             details={"status": proposal.status},
         )
-    _require_storable(title, definition)
-    new = {"revision": revision, "title": title[:MAX_TITLE], "definition": definition}
+    _require_storable(title, description or "", definition)
+    new: dict[str, Any] = {"revision": revision, "title": title[:MAX_TITLE], "definition": definition}
+    if description is not None:
+        new["description"] = description
     of_actor = {"account_id": proposal.account_id, "proposal": proposal, "user": actor}
     draft, is_new = ReviewDraft.objects.select_for_update().get_or_create(**of_actor, defaults=new)
     if is_new:
@@ -107,14 +110,14 @@ def _proposal(actor: User, proposal_id: int) -> FlowProposal:
     return proposal
 
 
-def _require_storable(title: str, definition: object) -> None:
+def _require_storable(title: str, description: str, definition: object) -> None:
     if not isinstance(definition, dict):
         raise InvalidInput("a draft's definition is a JSON object")
     try:
         json.dumps(definition, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"this cannot be kept as a draft: {error}") from error
-    for text in [title, *_texts(definition)]:
+    for text in [title, description, *_texts(definition)]:
         if found := _UNSTORABLE.search(text):
             raise InvalidInput(f"this cannot be kept as a draft: U+{ord(found[0]):04X} in it is not a character")
 

@@ -15,6 +15,7 @@ from flowpilot.flows.services import flow_version_withdraw
 from proposals.models import FlowProposal, SessionAnalysis, Topic
 from proposals.review.lock import proposal_lock, state_of
 from proposals.review.parking import proposal_reopen
+from proposals.wordings.counting import wording_uncount
 from sessions.models import AISession
 
 Status = FlowProposal.Status
@@ -77,6 +78,7 @@ def proposal_undo(*, actor: User, proposal_id: int, revision: int | None = None,
         before["version"] = version.number
     proposal_reopen(proposal)
     if version is not None:
+        wording_uncount(proposal=proposal)
         Topic.objects.filter(account=proposal.account_id, flow=version.flow_id).update(mining_due=True)
     audit_record(actor=actor, action="proposal.undone", target=proposal, before=before, after=state_of(proposal))
     return Undone(proposal)

@@ -31,11 +31,13 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.audit import audit_erasable, audit_record
 from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import TenantModel
+from flowpilot.llm.models import LanguageModel, ModelCall
 from flowpilot.webhooks.events import payload_of
 from proposals.models import (
     AnalysisRun,
     ProposalEvidence,
     ProposalViewer,
+    ProposalWording,
     ReplayReport,
     ReviewDraft,
     SessionAnalysis,
@@ -106,6 +108,14 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     ReviewDraft.objects.create(**reading, user=member, revision=1, title=word)
     ProposalViewer.objects.create(**reading, user=member)
     ReplayReport.objects.create(**reading, revision=1, version=version)
+    ProposalWording.objects.create(**reading, revision=1, state="done", texts=worded_texts(word))
+    language_model = LanguageModel.objects.create(
+        account=account, provider="compatible", model=word, base_url=f"https://{word.lower()}.test/v1"
+    )
+    call = ModelCall.objects.create(
+        account=account, purpose="wording", subject=word, provider="compatible", model=word, answer=word,
+        sent={"instructions": word, "content": f'{{"text": "{word}"}}'},
+    )  # fmt: skip
     Handover.objects.create(account=account, session=session, reason=word, given_by=member, packet={"problem": word})
     Attachment.objects.create(
         account=account, session=session, key=f"{word.lower()}-key", name=word, content_type=word.lower(), size=1
@@ -119,7 +129,7 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     rows: list[Any] = [
         account, policy, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis,
         run, push, push.connection, script, script.template_version.template, gap, job,
-        delivery, delivery.endpoint,
+        delivery, delivery.endpoint, language_model, call,
     ]  # fmt: skip
     stamp(account, word)
     return rows_by_name(word, [*rows, event])
@@ -127,6 +137,12 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
 
 def rows_by_name(word: str, rows: Iterable[models.Model | None]) -> Rows:
     return Rows(word, {f"{r._meta.app_label}_{r._meta.model_name}": r for r in rows if r is not None})
+
+
+def worded_texts(word: str) -> list[dict[str, Any]]:
+    """The title in a model's words, and the first step in the miner's."""
+    title = {"where": "title", "node": "", "option": "", "own": word, "words": f"{word}!", "reason": "", "flags": []}
+    return [title, {**title, "where": "text", "node": "n1", "words": "", "reason": word, "flags": [word]}]
 
 
 def make_kept(account: Account, word: str, team: Team) -> None:

@@ -25,6 +25,8 @@ from flowpilot.accounts.savedviews import saved_view_save
 from flowpilot.common.errors import NotAllowed, NotFound, ServiceError
 from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.portable import PortableFlow
+from flowpilot.llm.client import Reply
+from flowpilot.llm.models import Fallback
 from flowpilot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from proposals.models import FlowProposal
 from sessions.ingest.receive import Body
@@ -138,6 +140,10 @@ def switched_off(side: Side) -> dict[str, Any]:
     return {"endpoint_id": side.pk("webhooks_webhookendpoint")}
 
 
+def language_model(**more: Any) -> Given:
+    return lambda side: {"model_id": side.pk("llm_languagemodel"), **more}
+
+
 def live_key(side: Side) -> dict[str, Any]:
     ApiKey.objects.filter(pk=side.pk("accounts_apikey")).update(revoked_at=None, expires_at=None)
     return {"key_id": side.pk("accounts_apikey")}
@@ -244,6 +250,12 @@ SERVICES: dict[str, tuple[set[str], Given]] = {
     ),
     "flowpilot.webhooks.services.endpoint_test": (OWNERS, switched_off),
     "flowpilot.webhooks.services.deliveries_replay": (OWNERS, at_rest),
+    "flowpilot.llm.configuration.language_model_create": (
+        OWNERS,
+        lambda side: {"account": side.account, "provider": "openai", "model": "m", "api_key": "k"},
+    ),
+    "flowpilot.llm.configuration.language_model_change": (OWNERS, language_model(model="m")),
+    "flowpilot.llm.configuration.language_model_test": (OWNERS, language_model()),
     "sessions.ingest.store.sessions_ingest": (
         WORKERS,
         lambda side: {"account": side.account, "records": [record_from_object(record("S-1"))]},
@@ -367,6 +379,7 @@ SERVICES: dict[str, tuple[set[str], Given]] = {
     ),
     "proposals.review.drafts.draft_discard": (REVIEWERS, proposal()),
     "proposals.review.drafts.draft_after_publishing": (REVIEWERS, decided),
+    "proposals.wordings.choosing.wording_choose": (REVIEWERS, proposal(revision=1, of_model={"title"})),
     "proposals.notices.queue_visit": (READERS | {ANYWHERE}, lambda side: {}),
     "proposals.notices.notice_settings_update": (REVIEWERS | {ANYWHERE}, lambda side: {"email_digest": "off"}),
     "proposals.replays.replay_report_start": (READERS, proposal()),
@@ -421,12 +434,14 @@ def test_every_service_has_an_entry() -> None:
 
 @pytest.fixture
 def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No ticketing system is called; that it does not answer comes after the refusal of an actor."""
+    """No ticketing system and no model is called; that it does not answer comes after the refusal of an actor."""
 
     def client_of(*args: Any, **options: Any) -> Any:
         raise PsaFailed("nobody there")
 
     monkeypatch.setattr("sessions.psa.connections.client_of", client_of)
+    unreachable = Reply(fallback=Fallback.UNREACHABLE)
+    monkeypatch.setattr("flowpilot.llm.configuration.request", lambda *_, **__: unreachable)
 
 
 def let_through(service: Callable[..., Any], side: Side, given: Given) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from flowpilot.accounts.twofactor import secrets_reseal
+from flowpilot.llm.configuration import language_models_reseal
 from flowpilot.webhooks.endpoints import endpoints_reseal
 from sessions.psa.connections import connections_reseal
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
             "connection": connections_reseal(),
             "webhook endpoint": endpoints_reseal(),
             "second factor": secrets_reseal(),
+            "language model": language_models_reseal(),
         }
         self.stdout.write(f"{sum(sealed for sealed, _ in resealed.values())} sealed with the first key.")
         broken = [f"{what} {pk}" for what, (_, ids) in resealed.items() for pk in ids]

@@ -1,0 +1,12 @@
+"""A model's server on this machine, and no time to lose."""
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fast(settings: Any) -> None:
+    settings.LLM_ALLOW_PRIVATE = True
+    settings.LLM_BACKOFF = 0.001
+    settings.LLM_TIMEOUT = 0.4
