@@ -20,7 +20,7 @@ from proposals.wordings.run import LEASE, proposal_word, proposals_to_word
 from tests.conftest import Cast
 from tests.factories import make_change, make_proposal
 from tests.llm_server import FAULTS, allow_model, model_server
-from tests.proposals.wording_cases import ATTACKS, Attack, polite, worded_proposal
+from tests.proposals.wording_cases import ATTACKS, Attack, everywhere, polite, worded_proposal
 
 pytestmark = pytest.mark.django_db
 
@@ -113,25 +113,63 @@ def test_attack_is_flagged_and_its_line_not_sent(cast: Cast, attack: Attack) -> 
     assert flags == ({"n2"} if attack.is_flagged else set())
 
 
+# Where a hostile line stands, and the texts that may get other words by it.
+REACH = {
+    "said": {"text.n2"},
+    "answered": {"label.n1.o2"},
+    "problems": {"title", "description"},
+}
+
+
+@pytest.mark.parametrize("place", REACH)
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_obeying_model_changes_at_worst_the_words_of_the_attackers_node(
-    cast: Cast, attack: Attack, monkeypatch: pytest.MonkeyPatch
+def test_obeying_model_changes_at_worst_the_words_that_rest_on_the_attackers_line(
+    cast: Cast, attack: Attack, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the detector off, so that every attack reaches a model that does what it says."""
     monkeypatch.setattr(run, "orders_in", lambda _: [])
-    proposal = worded_proposal(cast.account, said=[attack.line])
+    proposal = worded_proposal(cast.account, **{place: [attack.line]})
     before = state(proposal)
     with model_server(lambda content: attack.obey(polite(content))) as server:
         allow_model(cast.account, server.url)
         wording = proposal_word(proposal_id=proposal.pk)
-        assert len(server.contents[0]["nodes"]["n2"]["said"]) == 3
+        sent = server.contents[0]
+        lines = {
+            "said": sent["nodes"]["n2"]["said"],
+            "answered": sent["nodes"]["n1"]["options"]["o2"]["answers"],
+            "problems": sent["problems"],
+        }
+        assert len(lines[place]) == {"said": 3, "answered": 2, "problems": 2}[place], "it was not sent"
     assert state(proposal) == before
     good = {key: words for key, words in worded(wording).items() if words}
     taken = {key for key, words in good.items() if words != _polite_words(proposal).get(key)}
-    assert taken <= {"text.n2"}, good
+    assert taken <= REACH[place], good
     definition = proposal.proposed_flow_data
     draft = wording_choose(actor=cast.alice, proposal_id=proposal.pk, revision=1, of_model=set(good)).draft
     assert _shape(draft.definition) == _shape(definition)
+
+
+@pytest.mark.parametrize("place", REACH)
+def test_the_worst_that_an_attack_comes_to(cast: Cast, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that only uses words of its own line does get these words, and they are offered, not taken."""
+    monkeypatch.setattr(run, "orders_in", lambda _: [])
+    line = "my vpn router: no, please restart it with care"
+    attack = everywhere("No, please restart it with care, my VPN router")
+    proposal = worded_proposal(cast.account, **{place: [line]})
+    with model_server(lambda content: attack(polite(content))) as server:
+        allow_model(cast.account, server.url)
+        wording = proposal_word(proposal_id=proposal.pk)
+    proposal.refresh_from_db()
+    assert {key for key, words in worded(wording).items() if words} <= REACH[place]
+    assert "with care" not in json.dumps(proposal.proposed_flow_data)
+
+
+def test_masks_of_hostile_lines_are_not_taken_for_ours(cast: Cast) -> None:
+    proposal = worded_proposal(cast.account, said=["restart [CLIENT_1] and [PERSON_7]"])
+    with model_server(polite) as server:
+        allow_model(cast.account, server.url)
+        proposal_word(proposal_id=proposal.pk)
+        assert "restart (client 1) and (person 7)" in server.sent
 
 
 def test_nothing_of_the_wording_decides(cast: Cast) -> None:

@@ -1,5 +1,7 @@
 """`manage.py bench_mining`: how the cost of mining grows with the number of sessions. Needs no database."""
 
+import hashlib
+import json
 import resource
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from flowpilot.sample.generate import DEFAULT_SEED, generate_sessions
 from proposals.mining.engine import mine
-from proposals.mining.jsonl import read_records
+from proposals.mining.jsonl import flows_to_json, read_records
 from proposals.mining.records import Record, record_from_json
 
 UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,16 +37,16 @@ class Command(BaseCommand):
         if options["one"]:
             self._measure(options["one"])
             return
-        self.stdout.write(f"{'sessions':>9} {'steps':>9} {'flows':>6} {'seconds':>8} {'x time':>7} {'peak MB':>8}")
-        before: tuple[int, float] | None = None
+        self.stdout.write(_line("sessions", "steps", "flows", "seconds", "x time", "peak MB", "digest"))
+        before: float | None = None
         for size in options["sizes"]:
-            count, steps, flows, seconds, peak = _in_own_process(str(size))
-            growth = "" if before is None else f"{seconds / before[1]:.1f}"
-            self.stdout.write(f"{count:>9.0f} {steps:>9.0f} {flows:>6.0f} {seconds:>8.2f} {growth:>7} {peak:>8.0f}")
-            before = (size, seconds)
+            count, steps, flows, seconds, peak, digest = _in_own_process(str(size))
+            growth = "" if before is None else f"{float(seconds) / before:.1f}"
+            self.stdout.write(_line(count, steps, flows, seconds, growth, peak, digest))
+            before = float(seconds)
         if options["file"]:
-            count, steps, flows, seconds, peak = _in_own_process(str(options["file"].resolve()))
-            self.stdout.write(f"{count:>9.0f} {steps:>9.0f} {flows:>6.0f} {seconds:>8.2f} {'file':>7} {peak:>8.0f}")
+            count, steps, flows, seconds, peak, digest = _in_own_process(str(options["file"].resolve()))
+            self.stdout.write(_line(count, steps, flows, seconds, "file", peak, digest))
 
     def _measure(self, case: str) -> None:
         records = _records(case)
@@ -53,7 +55,9 @@ class Command(BaseCommand):
         seconds = time.perf_counter() - start
         steps = sum(len(record.steps) + len(record.transcript or ()) for record in records)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        self.stdout.write(f"{len(records)} {steps} {len(flows)} {seconds} {peak}")
+        # Of all that was found: the same digest is the same structure, words and evidence.
+        digest = hashlib.sha256(json.dumps(flows_to_json(flows), sort_keys=True).encode()).hexdigest()[:16]
+        self.stdout.write(f"{len(records)} {steps} {len(flows)} {seconds:.2f} {peak:.0f} {digest}")
 
 
 def _records(case: str) -> list[Record]:
@@ -64,11 +68,15 @@ def _records(case: str) -> list[Record]:
         return [item for item in read_records(lines) if isinstance(item, Record)]
 
 
-def _in_own_process(case: str) -> tuple[float, ...]:
+def _line(*cells: str) -> str:
+    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, (9, 9, 6, 8, 7, 8, 16), strict=True))
+
+
+def _in_own_process(case: str) -> list[str]:
     """Each case starts cold and has a peak memory of its own."""
     done = subprocess.run(  # noqa: S603
         [sys.executable, sys.argv[0], "bench_mining", "--one", case], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise CommandError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{case} failed")
-    return tuple(float(word) for word in done.stdout.split())
+    return done.stdout.split()
