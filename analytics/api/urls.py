@@ -4,6 +4,7 @@ from django.urls import path
 
 from analytics.api.flows import FlowsView, FlowView
 from analytics.api.handovers import HandoversView
+from analytics.api.language_model import LanguageModelMetricsView
 from analytics.api.psa import PsaView
 from analytics.api.review import FunnelView, ReviewMetricsView
 from analytics.api.scripts import ScriptsView
@@ -16,6 +17,7 @@ urlpatterns = [
     path("coverage/", CoverageView.as_view(), name="metrics-coverage"),
     path("psa/", PsaView.as_view(), name="metrics-psa"),
     path("scripts/", ScriptsView.as_view(), name="metrics-scripts"),
+    path("language-model/", LanguageModelMetricsView.as_view(), name="metrics-language-model"),
     path("handovers/", HandoversView.as_view(), name="metrics-handovers"),
     path("review/", ReviewMetricsView.as_view(), name="metrics-review"),
     path("funnel/", FunnelView.as_view(), name="metrics-funnel"),

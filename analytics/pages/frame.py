@@ -26,6 +26,7 @@ PAGES = (
     ("Ticketing", "analytics:psa"),
     ("Scripts", "analytics:scripts"),
     ("Review", "analytics:review"),
+    ("Language model", "analytics:language_model"),
 )
 
 AnyResponse = HttpResponse | StreamingHttpResponse

@@ -7,6 +7,7 @@ a screen reader reads.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
 
@@ -19,15 +20,15 @@ Heat = Literal["", "strong", "fair", "weak", "poor"]
 
 @dataclass(frozen=True)
 class Card:
-    """One figure: a count, a Rate or a length of time, with the period before, and the rows that it counts.
+    """One figure: a count, a Rate, a length of time or money, with the period before, and the rows that it counts.
 
     `better` is which way is good: "up", "down" or "" where neither is. `is_now` is of a figure as it stands now, which
     no period came before.
     """
 
     label: str
-    value: int | Rate | timedelta | float | None
-    before: int | Rate | timedelta | float | None = None
+    value: int | Rate | timedelta | float | Decimal | None
+    before: int | Rate | timedelta | float | Decimal | None = None
     url: str = ""
     better: Literal["", "up", "down"] = "up"
     note: str = ""

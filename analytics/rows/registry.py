@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django.urls import reverse
 
+from analytics.rows.calls import CALLS
 from analytics.rows.flywheel import FLYWHEEL
 from analytics.rows.guided import GUIDED
 from analytics.rows.handovers import HANDOVERS, WAITING_HANDOVERS
@@ -14,7 +15,7 @@ from analytics.rows.sessions import SESSIONS
 from analytics.rows.source import Source
 from analytics.scope import Scope
 
-_ALL = (SESSIONS, GUIDED, PUSHES, SCRIPTS, SCRIPTED, HANDOVERS, WAITING_HANDOVERS, FLYWHEEL, PROPOSALS)
+_ALL = (SESSIONS, GUIDED, PUSHES, SCRIPTS, SCRIPTED, HANDOVERS, WAITING_HANDOVERS, FLYWHEEL, PROPOSALS, CALLS)
 SOURCES: Mapping[str, Source] = {source.name: source for source in _ALL}
 
 

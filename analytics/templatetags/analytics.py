@@ -1,6 +1,7 @@
 """Figures in words, for the dashboards."""
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -35,7 +36,7 @@ def figure(value: Any) -> str | SafeString:
         return _whole(formats.date_format(value, "j M Y"))
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
 
 
 def _length(value: timedelta) -> str:

@@ -100,6 +100,10 @@ class LanguageModel(TenantModel):
 
 
 class ModelCallQuerySet(TenantQuerySet["ModelCall"]):
+    def permission(self, action: str) -> str:
+        """To read one takes more than to count them."""
+        return "analytics.view_metrics" if action == "count" else super().permission(action)
+
     def sent_out(self) -> Self:
         """Calls of which something left the house."""
         return self.filter(attempts__gt=0)

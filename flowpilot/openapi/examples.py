@@ -116,6 +116,7 @@ _BY_NAME: dict[str, Any] = {
     "zone": "Europe/Berlin",
 }
 _BY_FORMAT: dict[str, Any] = {
+    "decimal": "1.25",
     "date": "2026-03-02",
     "date-time": "2026-03-02T09:15:00Z",
     "email": "bob@northwind.example",

@@ -94,6 +94,7 @@ OPERATIONS = {
     "GET metrics/coverage/": Operation(READERS),
     "GET metrics/psa/": Operation(READERS),
     "GET metrics/scripts/": Operation(READERS),
+    "GET metrics/language-model/": Operation(READERS),
     "GET metrics/handovers/": Operation(READERS),
     "GET metrics/review/": Operation(READERS),
     "GET metrics/funnel/": Operation(READERS),

@@ -132,6 +132,7 @@ DASHBOARDS = {
     "analytics:psa": READERS,
     "analytics:scripts": READERS,
     "analytics:review": READERS,
+    "analytics:language_model": READERS,
 }
 # Dashboards of one row: who may open them, the row, and what else the address names.
 DASHBOARDS_OF_ROW: dict[str, tuple[set[str], str, list[int]]] = {
@@ -149,6 +150,7 @@ FIGURES = {
     "waiting-handovers": (READERS, "waiting"),
     "flywheel": (READERS, "resolved"),
     "proposals": (READERS, "pending"),
+    "calls": (OWNERS, "asked-purpose-wording"),
 }
 # Knowledge gaps: the list; who may open one, and what they then get (405 where only a POST is answered).
 GAPS = {"gaps:list": READERS}

@@ -17,6 +17,7 @@ from sessions.ingest.store import sessions_ingest
 from sessions.models import AISession, Attachment, GeneratedScript, Handover, PsaAttempt
 from sessions.records import record_from_object
 from sessions.runner.ending import session_abandon, session_escalate
+from tests.analytics.call_rows import make_calls
 from tests.analytics.rows import make_history
 from tests.conftest import Cast
 from tests.factories import (
@@ -154,16 +155,18 @@ FIGURES = [
     ("pushes", "created"), ("scripts", "generated"), ("scripted-sessions", "ended-scripts-with"),
     ("handovers", "given"), ("waiting-handovers", "waiting"),
 ]  # fmt: skip
-DASHBOARDS = {"analytics:psa": 14, "analytics:scripts": 17}
+DASHBOARDS = {"analytics:psa": 14, "analytics:scripts": 17, "analytics:language_model": 15}
 
 
 def test_dashboards_do_not_ask_for_each_row(cast: Cast, login: Any) -> None:
     """With pushes and scripts of all kinds from the beginning: a page asks for what it has, but not for each of it."""
     browser = login(cast.carol)
     make_history(cast.account, timezone.now(), count=60)
+    make_calls(cast.account, 60)
     lists = [reverse("analytics:rows", args=[kind, fact]) for kind, fact in FIGURES]
     urls = {**{name: reverse(name) for name in DASHBOARDS}, **{url: f"{url}?days=90" for url in lists}}
     few = {name: queries_of(browser, url) for name, url in urls.items()}
     assert {name: few[name] for name in DASHBOARDS} == DASHBOARDS
     make_history(cast.account, timezone.now(), count=300, seed=11)
+    make_calls(cast.account, 200, seed=11)
     assert {name: queries_of(browser, url) for name, url in urls.items()} == few

@@ -64,7 +64,7 @@ def test_dashboards(world: World, login: Any, name: str) -> None:
         if name == "root":
             walk.get(asked[0], 200)
         else:
-            walk.alike_urls(asked, 400 if name in allowed else 403, [*hidden.values(), ABSENT])
+            walk.alike_urls(asked, 400 if name in READERS else 403, [*hidden.values(), ABSENT])
     for address, (allowed, row, more) in DASHBOARDS_OF_ROW.items():
         may = name in allowed
         walk.get(reverse(address, args=[world.home.pk(row), *more]), 200 if may else 403)
