@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from flowpilot.common.errors import InvalidInput
 from flowpilot.flows.models import Flow, FlowVersion
+from proposals import session_help
 from proposals.analysis.load import source_of
 from proposals.mining.answers import AnswerReader
 from proposals.mining.confidence import wilson_lower
 from proposals.mining.examples import FlowExamples, FlowSource
-from proposals.mining.pasted import turns_of_pasted
+from proposals.mining.pasted import are_speakers_told, turns_of_pasted
 from proposals.mining.problems import MOST_PROBLEMS, ProblemIndex, ProblemMatch
 from proposals.mining.records import Record, Step
 from proposals.mining.transcript import is_pleasantry, problem_of, steps_of
@@ -65,7 +66,20 @@ class EvidenceGuide:
             )
         record = Record("", "active", "", "", None, "", (), tuple(turns), None, None)
         steps = [step for step in steps_of(record) if not is_pleasantry(step.prompt)]
-        return ReadTalk(problem_of(record), tuple(StepDraft(s.kind, s.prompt, s.response or "") for s in steps))
+        drafts = tuple(StepDraft(s.kind, s.prompt, s.response or "") for s in steps)
+        return ReadTalk(problem_of(record), drafts, is_sure=bool(drafts) and are_speakers_told(text))
+
+    def is_model_offered(self, account_id: int) -> bool:
+        return session_help.is_offered(account_id)
+
+    def read_talk_by_model(self, account_id: int, subject: str, text: str) -> ReadTalk:
+        return session_help.talk_read(account_id, subject, text)
+
+    def draft_summary(self, session: AISession) -> str:
+        return session_help.summary_draft(session)
+
+    def suggest_domain(self, session: AISession) -> str:
+        return session_help.domain_suggested(session)
 
     def _index(self, account_id: int) -> ProblemIndex[int]:
         """The account's index, made anew when a flow was published, archived or changed, and on a new day: the sessions

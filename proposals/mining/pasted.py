@@ -39,6 +39,18 @@ def turns_of_pasted(text: str) -> list[Turn]:
     return [Turn("agent" if who in agents else "user", "\n".join(lines)) for who, lines in said]
 
 
+def said_in(line: str) -> str:
+    """A line of a talk without its time and speaker."""
+    found = _LINE.match(line)
+    return (found["what"] if found else line).strip()
+
+
+def are_speakers_told(text: str) -> bool:
+    """Whether somebody in the talk is called what they are; where not, who is the technician is guessed."""
+    speakers = {found["who"] for line in text.splitlines() if (found := _LINE.match(line))}
+    return any(_AGENT.search(who) or _USER.search(who) for who in speakers)
+
+
 def _agents(speakers: Sequence[str]) -> set[str]:
     names = Counter(speakers)
     called = {who for who in names if _AGENT.search(who) and not _USER.search(who)}

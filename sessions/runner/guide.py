@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from flowpilot.common.errors import ServiceError
 from flowpilot.flows.models import FlowVersion
-from sessions.models import Tier, tier_of
+from sessions.models import AISession, Tier, tier_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,15 @@ class ReadTalk:
 
     problem: str = ""
     steps: tuple[StepDraft, ...] = field(default_factory=tuple)
+    # Whether it is clear who speaks and there are steps.
+    is_sure: bool = True
+
+
+class NoHelp(ServiceError):
+    """The account's language model has nothing to suggest; the message says why. All goes on without."""
+
+    code = "no_help"
+    status = 503
 
 
 def score_among(matches: Sequence[FlowMatch], flow_id: int | None) -> float:
@@ -61,6 +71,22 @@ class Guide(Protocol):
 
     def read_talk(self, text: str) -> ReadTalk:
         """A transcript as steps. Raises InvalidInput for text in which nobody speaks."""
+        ...
+
+    def is_model_offered(self, account_id: int) -> bool:
+        """Whether the account allows a language model to help in sessions; the three below ask it, and take seconds."""
+        ...
+
+    def read_talk_by_model(self, account_id: int, subject: str, text: str) -> ReadTalk:
+        """A transcript's steps in its own words. Raises NoHelp."""
+        ...
+
+    def draft_summary(self, session: AISession) -> str:
+        """A draft of the resolution summary. Raises NoHelp."""
+        ...
+
+    def suggest_domain(self, session: AISession) -> str:
+        """One of the account's problem domains. Raises NoHelp."""
         ...
 
 

@@ -10,7 +10,7 @@ from flowpilot.accounts.models import Account, Membership, Team, User
 from flowpilot.common.errors import InvalidInput, NotAllowed, NotFound
 from flowpilot.flows.models import Flow, FlowVersion
 from sessions.models import AISession, Client
-from sessions.runner.lock import require_active, said, session_lock, told, touch
+from sessions.runner.lock import require_active, require_open, said, session_lock, told, touch
 
 ADD = "ai_sessions.add_aisession"
 LONGEST_TITLE = 300
@@ -74,6 +74,16 @@ def session_guide(*, actor: User, session_id: int, revision: int, flow_id: int, 
     require_active(session)
     _guide_by(session, _published(actor, session.account, flow_id), score)
     touch(session, "flow", "flow_version", "node_id", "node_since", "match_score", "confidence_score", "problem_domain")
+    return session
+
+
+@transaction.atomic
+def session_domain_set(*, actor: User, session_id: int, revision: int, domain: str) -> AISession:
+    """File an open session under a problem domain. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
+    session = session_lock(actor, session_id, revision)
+    require_open(session)
+    session.problem_domain = _short(domain, "domain", 100)
+    touch(session, "problem_domain")
     return session
 
 

@@ -12,7 +12,7 @@ from flowpilot.common.errors import InvalidInput, ServiceError
 from sessions.models import AISession
 from sessions.runner import ending, start, steps
 from sessions.runner.find import matches_of
-from sessions.runner.guide import guide
+from sessions.runner.guide import NoHelp, guide
 from sessions.web.forms import EscalateForm
 from sessions.web.frame import at_work, own_session, run_url
 from sessions.web.pages import run_context
@@ -83,7 +83,12 @@ ACTS: dict[str, Act] = {
     "claim": _claim,
     "guide": _guide,
     "feedback": _feedback,
+    "domain": lambda call, data, _: start.session_domain_set(**call, domain=data.get("domain", "")),
 }
+
+
+# What asks the account's language model, and changes nothing.
+HELP = {"draft", "suggest"}
 
 
 @require_http_methods(["POST"])
@@ -97,6 +102,8 @@ def do(request: HttpRequest, pk: int) -> HttpResponse:
     name = request.POST.get("act", "")
     if name == "read":
         return _read(request, session)
+    if name in HELP:
+        return _help(request, session, name)
     if name not in ACTS:
         raise Http404(f"There is nothing like {name[:40]} to do.")
     revision = request.POST.get("revision", "")
@@ -114,6 +121,21 @@ def do(request: HttpRequest, pk: int) -> HttpResponse:
     if name == "feedback":
         messages.success(request, "Thank you: it helps to see which flows are right.")
     return HttpResponseRedirect(run_url(pk))
+
+
+def _help(request: HttpRequest, session: AISession, name: str) -> HttpResponse:
+    """What the account's language model suggests, to be taken or not; without an answer the page says why."""
+    typed = request.POST.copy()
+    shown: dict[str, Any] = {"typed": typed, "tried": "resolve" if name == "draft" else name}
+    try:
+        if name == "draft":
+            typed["summary"] = guide().draft_summary(session)
+            shown["is_draft"] = True
+        else:
+            shown["domain"] = guide().suggest_domain(session)
+    except NoHelp as error:
+        shown["no_help"] = error.message
+    return TemplateResponse(request, "work/run.html", run_context(request, session, **shown))
 
 
 def _read(request: HttpRequest, session: AISession) -> HttpResponse:

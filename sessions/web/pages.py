@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from flowpilot.common.errors import ServiceError
 from sessions.models import AISession, Handover, SessionStep
 from sessions.runner.ending import is_claimable_by, summary_of
-from sessions.runner.guide import StepDraft, guide, score_among
+from sessions.runner.guide import ReadTalk, StepDraft, guide, score_among
 from sessions.runner.start import session_start
 from sessions.runner.steps import node_of
 from sessions.runner.talk import MOST_TALK, talk_apply
@@ -98,12 +98,21 @@ def talk(request: HttpRequest, pk: int) -> HttpResponse:
                 steps=_drafts(request.POST),
             )
             return HttpResponseRedirect(run_url(pk))
-        context["read"] = guide().read_talk(context["text"][:MOST_TALK])
+        context["read"] = _read_talk(session, context["text"][:MOST_TALK], by_model="model" in request.POST)
         context["drafts"] = context["read"].steps
     except ServiceError as error:
         context["problem"] = error.message
         context["drafts"] = _drafts(request.POST)
+    is_unsure = "apply" not in request.POST and not ("read" in context and context["read"].is_sure)
+    context["may_ask_model"] = is_unsure and guide().is_model_offered(session.account_id)
     return TemplateResponse(request, "work/talk.html", context, status=400 if "problem" in context else 200)
+
+
+def _read_talk(session: AISession, text: str, *, by_model: bool) -> ReadTalk:
+    """Raises InvalidInput where the plain reader finds nobody who speaks, NoHelp where the model has no answer."""
+    if by_model:
+        return guide().read_talk_by_model(session.account_id, f"session {session.external_id}", text)
+    return guide().read_talk(text)
 
 
 def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[str, Any]:
@@ -126,6 +135,7 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
         escalate=EscalateForm(session.account_id),
         files=session.attachments.all(),
         free_kinds=TALK_KINDS,
+        is_model_offered=session.is_open and guide().is_model_offered(session.account_id),
         **more,
     )
 

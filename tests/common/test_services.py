@@ -291,6 +291,7 @@ SERVICES: dict[str, tuple[set[str], Given]] = {
         WORKERS,
         lambda side: {**worked()(side), "revision": 1, "flow_id": side.pk("flows_flow"), "score": 0.5},
     ),
+    "sessions.runner.start.session_domain_set": (WORKERS, worked(revision=1, domain="networking")),
     "sessions.runner.steps.step_answer": (WORKERS, guided(option_id="o1")),
     "sessions.runner.steps.step_none_of_these": (WORKERS, guided(response="Neither")),
     "sessions.runner.steps.step_jump": (WORKERS, guided()),
