@@ -115,19 +115,30 @@ def model_for(account_id: int, purpose: Purpose) -> LanguageModel | None:
     return LanguageModel.objects.filter(account=account_id, **switched_on).first()
 
 
+def answer_kept(question: Question[T]) -> Answer[T] | None:
+    """A former answer to the same question, where there is one; nothing is asked."""
+    model = model_for(question.account_id, question.purpose)
+    if model is None:
+        return None
+    try:
+        instructions, content = _told(question)
+    except Unmasked:
+        return None
+    return _kept(question, _digest(model, question, instructions, content))
+
+
 def ask(question: Question[T]) -> Answer[T]:
     """The model's answer, a former one where the same was asked before. Raises NoAnswer."""
     model = model_for(question.account_id, question.purpose)
     if model is None:
         raise NoAnswer(Fallback.OFF)
     started = time.monotonic()
-    instructions = question.instructions.strip() + "\n" + _RULES + json.dumps(question.schema.model_json_schema())
     call = ModelCall(
         account_id=question.account_id, purpose=question.purpose, subject=question.subject[:100],
         provider=model.provider, model=model.model,
     )  # fmt: skip
     try:
-        content = json.dumps(question.placeholders.mask_all(question.content), ensure_ascii=False, sort_keys=True)
+        instructions, content = _told(question)
     except Unmasked as error:
         raise _given_up(call, started, _Used(), Fallback.UNMASKED, str(error)) from error
     if len(content) > settings.LLM_MOST_CHARACTERS:
@@ -144,6 +155,13 @@ def ask(question: Question[T]) -> Answer[T]:
         raise _given_up(call, started, _Used(), Fallback.BROKEN_KEY, str(error)) from error
     load()
     return _tried(question, model, key, call, time.monotonic())
+
+
+def _told(question: Question[T]) -> tuple[str, str]:
+    """What a server would get: the instructions, and the content, masked. Raises Unmasked."""
+    instructions = question.instructions.strip() + "\n" + _RULES + json.dumps(question.schema.model_json_schema())
+    content = json.dumps(question.placeholders.mask_all(question.content), ensure_ascii=False, sort_keys=True)
+    return instructions, content
 
 
 def _tried(question: Question[T], model: LanguageModel, key: str, call: ModelCall, started: float) -> Answer[T]:

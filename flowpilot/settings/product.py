@@ -72,7 +72,7 @@ PSA_ALLOW_PRIVATE = env.bool("PSA_ALLOW_PRIVATE", default=False)
 LLM_TIMEOUT = env.float("LLM_TIMEOUT_SECONDS", default=60.0)
 LLM_WORDING_SECONDS = env.float("LLM_WORDING_SECONDS", default=180.0)
 LLM_HELP_SECONDS = env.float("LLM_HELP_SECONDS", default=20.0)
-# Seconds and questions that one run of an account's analysis may spend on what mining leaves undecided.
+# Seconds and questions for what mining leaves undecided about a proposal, when a reviewer asks.
 LLM_JUDGE_SECONDS = env.float("LLM_JUDGE_SECONDS", default=20.0)
 LLM_JUDGE_CALLS = env.int("LLM_JUDGE_CALLS", default=6)
 # The first pause before a try is made again; it doubles.

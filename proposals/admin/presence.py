@@ -14,6 +14,7 @@ from flowpilot.common.errors import ServiceError
 from proposals import review
 from proposals.admin.evidence import readable
 from proposals.admin.steps import back_to, kept_filters
+from proposals.judging import judging_of
 from proposals.models import FlowProposal, ProposalViewer
 from proposals.similar import similar_to
 
@@ -51,15 +52,24 @@ def presence_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpRespon
 
 
 def similar_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
-    """`GET …/similar/`: possible duplicates, as a page or (`fragment=1`) as the page's part."""
+    """`GET …/similar/`: possible duplicates, as a page or (`fragment=1`) as the page's part.
+
+    A POST asks the account's language model for its opinion on those that are undecided.
+    """
     proposal = readable(model_admin, request, pk)
+    can_decide = proposal.is_pending and request.user.has_perm("proposals.decide_flowproposal", proposal)
+    if request.method == "POST" and not can_decide:
+        raise PermissionDenied
+    similar = similar_to(request.user, proposal)
+    judging = judging_of(proposal, similar, is_asked=request.method == "POST")
     context = {
         **model_admin.admin_site.each_context(request),
         "title": f"Like {proposal.title}",
         "opts": model_admin.opts,
         "proposal": proposal,
-        "similar": similar_to(request.user, proposal),
-        "can_decide": proposal.is_pending and request.user.has_perm("proposals.decide_flowproposal", proposal),
+        "similar": similar,
+        "judging": judging,
+        "can_decide": can_decide,
         "filters": kept_filters(request),
     }
     template = "proposals/similar_list.html" if "fragment" in request.GET else "proposals/similar.html"
