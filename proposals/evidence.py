@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from flowpilot.common.errors import NotFound
 from proposals.models import FlowProposal
@@ -30,6 +30,20 @@ class QuotedSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """The sessions that the viewer may read, newest first. `named` counts those that they may not, too; `lines` are the
+    lines of each that a node rests on, and None of a whole proposal."""
+
+    sessions: QuerySet[AISession]
+    named: int
+    lines: dict[int, set[int]] | None = None
+
+    def quoted(self, rows: Iterable[AISession]) -> list[QuotedSession]:
+        lines = self.lines or {}
+        return [QuotedSession(row, tuple(_quoted(row, lines[row.pk])) if row.pk in lines else ()) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class EvidencePage:
     """Some of the sessions, newest first. `total` counts those the viewer may read, `hidden` those they may not."""
 
@@ -48,11 +62,32 @@ class EvidencePage:
 
 
 def evidence_page(user: Any, proposal: FlowProposal, node_id: str, number: int) -> EvidencePage:
-    """The lines that a node rests on; without a node, the sessions. Raises NotFound for an unknown node."""
+    """A page of `evidence_of`, by its number, from 1. Raises NotFound for an unknown node."""
+    evidence = evidence_of(user, proposal, node_id)
+    total, start = evidence.sessions.count(), (number - 1) * PER_PAGE
+    quoted = evidence.quoted(evidence.sessions[start : start + PER_PAGE])
+    return EvidencePage(quoted, total, max(0, evidence.named - total), number)
+
+
+def evidence_of(user: Any, proposal: FlowProposal, node_id: str = "") -> Evidence:
+    """The sessions that support a proposal; with a node the lines that it rests on, exactly as `node_evidence` names
+    them. Raises NotFound for an unknown node."""
+    sessions: QuerySet[AISession] = (
+        AISession.objects.for_user(user)
+        .filter(account=proposal.account_id)
+        .select_related("client", "technician")
+        .order_by("-started_at", "-pk")
+    )
     if not node_id:
-        return session_page(user, proposal, number)
+        supporting = sessions.filter(pk__in=proposal.evidence.values("session"))
+        return Evidence(supporting.defer("transcript"), proposal.supporting_session_count)
     proposed_node(proposal, node_id)
-    return node_page(user, proposal, node_id, number)
+    lines: dict[int, set[int]] = {}
+    for session_id, index in proposal.node_evidence.get(node_id, ()):
+        lines.setdefault(session_id, set()).add(index)
+    steps = SessionStep.objects.filter(position__in=sorted(set().union(*lines.values()))).order_by("position")
+    quotable = sessions.filter(pk__in=list(lines)).prefetch_related(Prefetch("steps", steps))
+    return Evidence(quotable, len(lines), lines)
 
 
 def proposed_node(proposal: FlowProposal, node_id: str) -> dict[str, Any]:
@@ -61,35 +96,6 @@ def proposed_node(proposal: FlowProposal, node_id: str) -> dict[str, Any]:
         if node["id"] == node_id:
             return dict(node)
     raise NotFound("the proposal has no such step")
-
-
-def node_page(user: Any, proposal: FlowProposal, node_id: str, number: int) -> EvidencePage:
-    """The lines that a node rests on, exactly as `node_evidence` names them, by session."""
-    lines: dict[int, set[int]] = {}
-    for session_id, index in proposal.node_evidence.get(node_id, ()):
-        lines.setdefault(session_id, set()).add(index)
-    sessions = AISession.objects.for_user(user).filter(account=proposal.account_id, pk__in=list(lines))
-    total = sessions.count()
-    steps = SessionStep.objects.filter(position__in=sorted(set().union(*lines.values()))).order_by("position")
-    rows = _rows(sessions, number).prefetch_related(Prefetch("steps", steps))
-    quoted = [QuotedSession(session, tuple(_quoted(session, lines[session.pk]))) for session in rows]
-    return EvidencePage(quoted, total, len(lines) - total, number)
-
-
-def session_page(user: Any, proposal: FlowProposal, number: int) -> EvidencePage:
-    """The sessions that support a proposal."""
-    sessions = AISession.objects.for_user(user).filter(
-        Q(pk__in=proposal.evidence.values("session")), account=proposal.account_id
-    )
-    total = sessions.count()
-    quoted = [QuotedSession(session, ()) for session in _rows(sessions, number).defer("transcript")]
-    return EvidencePage(quoted, total, max(0, proposal.supporting_session_count - total), number)
-
-
-def _rows(sessions: QuerySet[AISession], number: int) -> QuerySet[AISession]:
-    start = (number - 1) * PER_PAGE
-    rows = sessions.select_related("client", "technician").order_by("-started_at", "-pk")
-    return rows[start : start + PER_PAGE]
 
 
 def _quoted(session: AISession, wanted: set[int]) -> Iterable[QuotedLine]:

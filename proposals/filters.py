@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from flowpilot.common.filters import TimeFilter
 from flowpilot.flows.models import Flow
 from proposals.models import FlowProposal
 from proposals.queue import Tab, tab_q
@@ -38,8 +39,8 @@ class FlowProposalFilter(django_filters.FilterSet):
     )
     team = django_filters.CharFilter(field_name="team__name", label="Team")
     account = django_filters.CharFilter(field_name="account__slug", label="Account")
-    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte", label="Created after")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt", label="Created before")
+    created_after = TimeFilter(field_name="created_at", lookup_expr="gte", label="Created after")
+    created_before = TimeFilter(field_name="created_at", lookup_expr="lt", label="Created before")
     waiting_days = django_filters.NumberFilter(
         method="filter_waiting", min_value=0, max_value=10_000, label="Waiting (days or more)"
     )

@@ -3,12 +3,13 @@
 import django_filters
 from django.db.models import QuerySet
 
+from flowpilot.common.filters import TimeFilter
 from sessions.models import AISession, IngestJob, Tier, tier_q
 
 
 class SessionFilter(django_filters.FilterSet):
-    started_after = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="gte")
-    started_before = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="lt")
+    started_after = TimeFilter(field_name="started_at", lookup_expr="gte")
+    started_before = TimeFilter(field_name="started_at", lookup_expr="lt")
     client = django_filters.CharFilter(field_name="client__name")
     team = django_filters.CharFilter(field_name="team__name")
     technician = django_filters.CharFilter(field_name="technician_email", lookup_expr="iexact")

@@ -112,7 +112,7 @@ class FlowsView(MetricsView):
         }
 
 
-class NodeSerializer(serializers.Serializer):
+class NodeMeasuresSerializer(serializers.Serializer):
     node = serializers.CharField()
     kind = serializers.CharField()
     text = serializers.CharField()
@@ -121,7 +121,7 @@ class NodeSerializer(serializers.Serializer):
     median_seconds = serializers.FloatField(allow_null=True)
 
 
-class OptionSerializer(serializers.Serializer):
+class OptionMeasuresSerializer(serializers.Serializer):
     node = serializers.CharField()
     option = serializers.CharField(allow_null=True, help_text="Null: an answer of one's own.")
     answer = serializers.CharField(allow_null=True)
@@ -142,8 +142,8 @@ class FlowMetricsSerializer(serializers.Serializer):
     version = serializers.IntegerField(help_text="Of which nodes, options and paths are told.")
     versions = QualitySerializer(many=True, help_text="The newest first.")
     sessions_with_path = serializers.IntegerField(help_text="Ended sessions whose way is known.")
-    nodes = NodeSerializer(many=True)
-    options = OptionSerializer(many=True)
+    nodes = NodeMeasuresSerializer(many=True)
+    options = OptionMeasuresSerializer(many=True)
     paths = PassageSerializer(many=True, help_text="How many sessions went from each node of the way to the next.")
 
 

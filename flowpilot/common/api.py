@@ -136,6 +136,12 @@ class TenantViewSet(ApiMixin, GenericViewSet):
         """The row that was changed, read anew."""
         return Response(self.get_serializer(self.get_object()).data)
 
+    def page_of(self, rows: QuerySet[Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The rows of the page that was asked for, in the queryset's order, and where the pages beside it are."""
+        found = list(self.paginate_queryset(rows) or [])
+        paginator: Any = self.paginator
+        return found, {"next": paginator.get_next_link(), "previous": paginator.get_previous_link()}
+
     def given_revision(self) -> Any:
         """The body of a change, with the revision that `If-Match` names where the body names none."""
         data = self.request.data

@@ -1,25 +1,12 @@
 """Pages of the API's lists."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 from rest_framework.pagination import CursorPagination
 
 from flowpilot.common.errors import InvalidInput
-
-MOST_PAGES = 100_000
-PAGE_PARAMETER = OpenApiParameter(
-    "page", {"type": "integer", "minimum": 1, "maximum": MOST_PAGES}, description="Counts from 1 (default)."
-)
-
-
-def page_number(query: Mapping[str, str]) -> int:
-    """`?page=`, of what is no list of rows. Raises InvalidInput."""
-    text = query.get("page") or "1"
-    if not (text.isdecimal() and text.isascii() and len(text) < 7 and 1 <= int(text) <= MOST_PAGES):
-        raise InvalidInput("A page is a whole number.", details={"page": f"From 1 to {MOST_PAGES}."})
-    return int(text)
 
 
 class Pagination(CursorPagination):
@@ -59,3 +46,21 @@ class Pagination(CursorPagination):
         """The queryset's order, made total by the id."""
         ordering = tuple(str(name) for name in queryset.query.order_by) or tuple(queryset.model._meta.ordering)
         return ordering if ordering[-1].lstrip("-") in ("id", "pk") else (*ordering, "-id")
+
+
+# Of a list with something beside its rows, whose view asks the paginator itself (see `TenantViewSet.page_of`).
+PAGE_PARAMETERS = [
+    OpenApiParameter(Pagination.cursor_query_param, str, description="The page, as `next` or `previous` names it."),
+    OpenApiParameter(
+        Pagination.page_size_query_param,
+        {"type": "integer", "minimum": 1, "maximum": Pagination.max_page_size, "default": Pagination.page_size},
+        description="Number of results to return per page.",
+    ),
+]
+
+
+class PageSerializer(serializers.Serializer):
+    """What a page of such a list has beside its `results`."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)

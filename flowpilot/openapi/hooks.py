@@ -32,11 +32,15 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 def add_pydantic_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Post-processing hook: put the models' JSON Schemas among the components."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    found: dict[str, Any] = {}
     models: tuple[type[BaseModel], ...] = (SessionRecord, FlowDefinition, FlowDiff)
     for model in models:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {})
-        schemas[model.__name__] = schema
+        found |= schema.pop("$defs", {})
+        found[model.__name__] = schema
+    if twice := sorted(set(found) & set(schemas)):
+        raise ValueError(f"a serializer's component and a pydantic model have one name: {', '.join(twice)}")
+    schemas |= found
     return result
 
 

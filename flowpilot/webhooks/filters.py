@@ -3,6 +3,7 @@
 import django_filters
 from django.db.models import QuerySet
 
+from flowpilot.common.filters import TimeFilter
 from flowpilot.webhooks.models import EventType, WebhookDelivery, WebhookEndpoint
 
 
@@ -23,8 +24,8 @@ class WebhookEndpointFilter(django_filters.FilterSet):
 class WebhookDeliveryFilter(django_filters.FilterSet):
     account = django_filters.CharFilter(field_name="account__slug", label="Account")
     endpoint = django_filters.NumberFilter(field_name="endpoint_id", label="The endpoint, by id")
-    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = WebhookDelivery

@@ -14,7 +14,7 @@ from proposals.admin.presence import claim_words, other_viewers
 from proposals.admin.replay import replay_context
 from proposals.admin.steps import kept_filters
 from proposals.admin.wording import wording_summary
-from proposals.evidence import session_page
+from proposals.evidence import evidence_page
 from proposals.models import FlowProposal
 from proposals.selectors import diff_of, queue_place
 
@@ -38,7 +38,7 @@ def detail_context(request: HttpRequest, proposal: FlowProposal) -> dict[str, An
         "undo": _undo(request, proposal) if may_decide else "",
         "filters": kept_filters(request),
         "evidence_url": reverse("admin:proposals_flowproposal_evidence", args=[proposal.pk]),
-        "page": session_page(request.user, proposal, 1),
+        "page": evidence_page(request.user, proposal, "", 1),
         "place": queue_place(request.user, proposal),
         "history": history_of(proposal),
         "viewers": other_viewers(request.user, proposal),

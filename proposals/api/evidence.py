@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
-from flowpilot.common.pagination import PAGE_PARAMETER, page_number
-from proposals.evidence import QuotedSession, evidence_page
+from flowpilot.common.pagination import PAGE_PARAMETERS, PageSerializer
+from proposals.evidence import QuotedSession, evidence_of
 from sessions.models import AISession
 
 
@@ -32,14 +32,12 @@ class EvidenceSessionSerializer(serializers.Serializer):
     lines = QuotedLineSerializer(many=True, help_text="With `node`: what that step of the proposal rests on.")
 
 
-class EvidenceSerializer(serializers.Serializer):
+class EvidenceSerializer(PageSerializer):
     """A page of the sessions behind a proposal, newest first."""
 
     total = serializers.IntegerField(help_text="Sessions that you may read.")
-    hidden = serializers.IntegerField(help_text="Sessions that you may not.")
-    page = serializers.IntegerField()
-    next_page = serializers.IntegerField(allow_null=True)
-    sessions = EvidenceSessionSerializer(many=True)
+    hidden = serializers.IntegerField(help_text="Sessions that you may not, or that were deleted since.")
+    results = EvidenceSessionSerializer(many=True)
 
 
 class EvidenceActions(TenantViewSet):
@@ -47,25 +45,18 @@ class EvidenceActions(TenantViewSet):
         summary="Evidence of a proposal",
         parameters=[
             OpenApiParameter("node", str, description="Only what this node of the proposal rests on, line by line."),
-            PAGE_PARAMETER,
+            *PAGE_PARAMETERS,
         ],
         responses={200: EvidenceSerializer, 404: ProblemSerializer},
     )
-    @action(detail=True, pagination_class=None, filterset_class=None)
+    @action(detail=True)
     def evidence(self, request: Request, pk: str) -> Response:
         """The sessions that support the proposal; with `node` the very lines of them that this step rests on."""
-        proposal = self.get_object()
-        number = page_number(request.query_params)
-        page = evidence_page(request.user, proposal, request.query_params.get("node", ""), number)
-        return Response(
-            {
-                "total": page.total,
-                "hidden": page.hidden,
-                "page": page.number,
-                "next_page": page.next_number,
-                "sessions": [_told(quoted) for quoted in page.sessions],
-            }
-        )
+        evidence = evidence_of(request.user, self.get_object(), request.query_params.get("node", ""))
+        rows, links = self.page_of(evidence.sessions)
+        total = evidence.sessions.count()
+        results = [_told(quoted) for quoted in evidence.quoted(rows)]
+        return Response({**links, "total": total, "hidden": max(0, evidence.named - total), "results": results})
 
 
 def _told(quoted: QuotedSession) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput, NotFound
-from flowpilot.common.pagination import PAGE_PARAMETER, page_number
+from flowpilot.common.pagination import PAGE_PARAMETERS, PageSerializer
 from proposals.models import FlowProposal, ReplayReport
 from proposals.replays import (
     OUTCOME_WORDS,
@@ -26,7 +26,6 @@ from proposals.replays import (
 )
 from sessions.models import AISession
 
-PER_PAGE = 100
 OUTCOMES = [(outcome.value, OUTCOME_WORDS[outcome][1]) for outcome in Outcome]
 CHANGES = [change.value for change in Change]
 
@@ -82,14 +81,12 @@ class ReplayedSessionSerializer(serializers.Serializer):
     was_escalated = serializers.BooleanField()
 
 
-class ReplayedSessionsSerializer(serializers.Serializer):
+class ReplayedSessionsSerializer(PageSerializer):
     """A page of the sessions behind a count, newest first."""
 
     total = serializers.IntegerField(help_text="Sessions that you may read.")
-    hidden = serializers.IntegerField(help_text="Sessions that you may not.")
-    page = serializers.IntegerField()
-    next_page = serializers.IntegerField(allow_null=True)
-    sessions = ReplayedSessionSerializer(many=True)
+    hidden = serializers.IntegerField(help_text="Sessions that you may not, or that were deleted since.")
+    results = ReplayedSessionSerializer(many=True)
 
 
 NARROWINGS = {"outcome": [value for value, _ in OUTCOMES], "now": [value for value, _ in OUTCOMES], "change": CHANGES}
@@ -127,28 +124,20 @@ class ReplayActions(TenantViewSet):
             OpenApiParameter("outcome", str, enum=NARROWINGS["outcome"], description="As proposed."),
             OpenApiParameter("now", str, enum=NARROWINGS["now"], description="In the version published now."),
             OpenApiParameter("change", str, enum=CHANGES, description="As against the version published now."),
-            PAGE_PARAMETER,
+            *PAGE_PARAMETERS,
         ],
         responses={200: ReplayedSessionsSerializer, 404: ProblemSerializer},
     )
-    @action(detail=True, url_path="replay/sessions", pagination_class=None, filterset_class=None)
+    @action(detail=True, url_path="replay/sessions")
     def replay_sessions(self, request: Request, pk: str) -> Response:
         """The sessions behind the report's counts, and what became of each."""
         proposal = self.get_object()
         chosen = {result.session_id: result for result in _chosen(request, results_of(_replayed(proposal)))}
-        number = page_number(request.query_params)
-        sessions = AISession.objects.for_user(request.user).filter(account=proposal.account_id, pk__in=chosen)
-        total, start = sessions.count(), (number - 1) * PER_PAGE
-        rows = sessions.order_by("-started_at", "-pk").only("external_id", "title")[start : start + PER_PAGE]
-        return Response(
-            {
-                "total": total,
-                "hidden": len(chosen) - total,
-                "page": number,
-                "next_page": number + 1 if start + PER_PAGE < total else None,
-                "sessions": [_told(session, chosen[session.pk]) for session in rows],
-            }
-        )
+        visible = AISession.objects.for_user(request.user).filter(account=proposal.account_id, pk__in=chosen)
+        rows, links = self.page_of(visible.order_by("-started_at", "-pk").only("external_id", "title", "started_at"))
+        total = visible.count()
+        results = [_told(session, chosen[session.pk]) for session in rows]
+        return Response({**links, "total": total, "hidden": len(chosen) - total, "results": results})
 
 
 def _replayed(proposal: FlowProposal) -> ReplayReport:

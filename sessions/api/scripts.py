@@ -94,7 +94,7 @@ class ScriptTemplateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Te
         return ScriptTemplateListSerializer if self.action == "list" else ScriptTemplateSerializer
 
 
-@extend_schema_field({"type": ["string", "integer", "boolean", "null"], "maxLength": MAX_TEXT})
+@extend_schema_field({"type": ["string", "integer", "boolean"], "maxLength": MAX_TEXT})
 class ValueField(serializers.JSONField):
     """A parameter's value; whether it fits is the parameter's to say."""
 

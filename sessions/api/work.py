@@ -75,7 +75,7 @@ class EscalateSerializer(RevisionSerializer):
 
 REFUSALS = dict.fromkeys((400, 403, 404, 409, 412), ProblemSerializer)
 CHANGE: dict[str, Any] = {"responses": {200: SessionSerializer, **REFUSALS}}
-WORK = ("answer", "add_step", "resolve", "escalate", "abandon")
+WORK = ("answer", "add_step", "pause", "resume", "resolve", "escalate", "abandon")
 
 
 class WorkActions(TenantViewSet):
@@ -141,11 +141,23 @@ class WorkActions(TenantViewSet):
             raise InvalidInput("a note has no response", details={"response": "A note has none."})
         return self.as_it_is_now()
 
+    @extend_schema(summary="Pause a session", request=RevisionSerializer, **CHANGE)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: str) -> Response:
+        """It waits, for the customer or a part, and takes no step until it is resumed."""
+        return self._do(ending.session_pause, RevisionSerializer)
+
+    @extend_schema(summary="Resume a session", request=RevisionSerializer, **CHANGE)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Go on where it was paused. The time in between counts for no step."""
+        return self._do(ending.session_resume, RevisionSerializer)
+
     @extend_schema(summary="Resolve a session", request=ResolveSerializer, **CHANGE)
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, pk: str) -> Response:
         """The problem is solved. The ticket is told, and analysis reads the session."""
-        return self._end(ending.session_resolve, ResolveSerializer)
+        return self._do(ending.session_resolve, ResolveSerializer)
 
     @extend_schema(summary="Escalate a session", request=EscalateSerializer, **CHANGE)
     @action(detail=True, methods=["post"])
@@ -165,9 +177,9 @@ class WorkActions(TenantViewSet):
     @action(detail=True, methods=["post"])
     def abandon(self, request: Request, pk: str) -> Response:
         """Nobody goes on with it. Analysis does not read it."""
-        return self._end(ending.session_abandon, AbandonSerializer)
+        return self._do(ending.session_abandon, AbandonSerializer)
 
-    def _end(self, service: Any, serializer_class: type[serializers.Serializer]) -> Response:
+    def _do(self, service: Any, serializer_class: type[serializers.Serializer]) -> Response:
         session = self.get_object()
         service(actor=self.actor, session_id=session.pk, **self.said(serializer_class))
         return self.as_it_is_now()

@@ -2,6 +2,7 @@
 
 import django_filters
 
+from flowpilot.common.filters import TimeFilter
 from sessions.psa.models import PsaConnection, PsaPush
 
 
@@ -12,8 +13,8 @@ class PsaPushFilter(django_filters.FilterSet):
     session = django_filters.NumberFilter(field_name="session_id", label="The session, by id")
     external_id = django_filters.CharFilter(field_name="session__external_id", label="The session's external id")
     account = django_filters.CharFilter(field_name="account__slug", label="Account")
-    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = PsaPush

@@ -125,7 +125,8 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     PsaAttempt.objects.create(account=account, push=push, number=1, started_at=timezone.now())
     job = make_job(account, word, member)
     told = payload_of("flow.published", {"account": word}, timezone.now())
-    delivery = make_delivery(make_endpoint(account, description=word), payload=told)
+    endpoint = make_endpoint(account, description=word, url=f"https://{word.lower()}.test/")
+    delivery = make_delivery(endpoint, payload=told)
     rows: list[Any] = [
         account, policy, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis,
         run, push, push.connection, script, script.template_version.template, gap, job,

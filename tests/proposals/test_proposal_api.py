@@ -6,10 +6,10 @@ import pytest
 from django.urls import reverse
 
 from flowpilot.flows.models import Flow
-from proposals.models import FlowProposal
+from proposals.models import FlowProposal, SessionAnalysis
 from proposals.review import proposal_dismiss
 from tests.conftest import Cast
-from tests.factories import definition, make_change, make_proposal
+from tests.factories import definition, make_change, make_proposal, make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +104,92 @@ class TestDeciding:
         assert api(None).post(url(proposal, name), body).status_code == 401
         proposal.refresh_from_db()
         assert proposal.is_pending
+
+    def test_a_claim_warns_others_and_is_given_back(self, cast: Cast, api: Any) -> None:
+        proposal = make_proposal(cast.account)
+        alice, olivia = api(cast.alice), api(cast.olivia)
+        tag = olivia.get(url(proposal))["ETag"]
+        claimed = alice.post(url(proposal, "claim"))
+        assert (claimed.status_code, claimed.json()["claimed_by"]) == (200, cast.alice.email)
+        seen = olivia.get(url(proposal), headers={"If-None-Match": tag})
+        assert (seen.status_code, seen.json()["claimed_by"]) == (200, cast.alice.email), "304 would hide the claim"
+        taken = olivia.post(url(proposal, "claim"))
+        assert (taken.status_code, taken.json()["details"]["claimed_by"]) == (409, str(cast.alice))
+        assert olivia.post(url(proposal, "release")).status_code == 409
+        rejected = olivia.post(url(proposal, "reject"), {"notes": "Unclear."}, format="json", headers={"If-Match": tag})
+        assert rejected.status_code == 200, "a claim stops nobody"
+
+    def test_a_decision_is_undone_by_who_saw_it(self, cast: Cast, api: Any) -> None:
+        proposal, client = make_proposal(cast.account), api(cast.alice)
+        pending = client.get(url(proposal))["ETag"]
+        decided = client.post(url(proposal, "dismiss"), {"revision": 1}, format="json")
+        assert decided.json()["can_be_undone_until"]
+        early = client.post(url(proposal, "undo"), {}, format="json", headers={"If-Match": pending})
+        assert (early.status_code, early.json()["details"]["current_state"]) == (412, "dismissed")
+        undone = client.post(url(proposal, "undo"), {}, format="json", headers={"If-Match": decided["ETag"]})
+        assert (undone.status_code, undone.json()["status"], undone.json()["can_be_undone_until"]) == (
+            200, "pending", None,
+        )  # fmt: skip
+        assert client.post(url(proposal, "undo"), {}, format="json").status_code == 409
+
+    def test_what_is_in_use_is_not_undone_and_the_way_back_is_named(self, cast: Cast, api: Any) -> None:
+        proposal, client = make_change(cast.account), api(cast.alice)
+        body = {"revision": 1, "definition": definition(yes="Restart the client")}
+        assert client.post(url(proposal, "publish"), body, format="json").status_code == 200
+        flow = Flow.objects.get()
+        session = make_session(cast.account, flow=flow.key)
+        type(session).objects.filter(pk=session.pk).update(flow_version=flow.current_version)
+        refused = client.post(url(proposal, "undo"), {}, format="json")
+        assert (refused.status_code, refused.json()["details"]) == (409, {"flow": flow.pk, "former_version": 1})
+
+
+class TestWhatItRestsOn:
+    def test_the_sessions_and_the_lines_of_a_node(self, cast: Cast, api: Any) -> None:
+        proposal = make_proposal(cast.account, 3)
+        first, second, hidden = proposal.supporting_sessions.order_by("pk")
+        FlowProposal.objects.update(node_evidence={"n1": [[first.pk, 0], [second.pk, 0]], "n2": [[second.pk, 1]]})
+        hidden.delete()
+        client = api(cast.carol)
+        told = client.get(f"{url(proposal, 'evidence')}?page_size=1").json()
+        assert (told["total"], told["hidden"], told["previous"]) == (2, 1, None)
+        [newest] = told["results"]
+        [oldest] = client.get(told["next"]).json()["results"]
+        assert {newest["id"], oldest["id"]} == {first.pk, second.pk}
+        assert (newest["client"], newest["lines"]) == ("Acme", [])
+        [quoted] = client.get(f"{url(proposal, 'evidence')}?node=n2").json()["results"]
+        assert (quoted["id"], quoted["lines"]) == (
+            second.pk, [{"index": 1, "said": "Restart the router", "answers": ["Done"]}],
+        )  # fmt: skip
+        assert client.get(f"{url(proposal, 'evidence')}?node=n9").status_code == 404
+
+    def test_the_difference_reads_as_on_the_review_page(self, cast: Cast, api: Any) -> None:
+        proposal = make_change(cast.account)
+        difference = api(cast.carol).get(url(proposal)).json()["difference"]
+        assert difference["sentences"] == [
+            "The action “Restart the router” reads “Restart the router and wait for two minutes” now."
+        ]
+        [change] = difference["diff"]["changed_nodes"]
+        assert (change["node_id"], change["field"]) == ("n2", "text")
+        assert api(cast.carol).get(url(make_proposal(cast.account))).json()["difference"] is None
+
+    def test_replay(self, cast: Cast, api: Any) -> None:
+        proposal = make_change(cast.account)
+        session = make_session(cast.account, status="escalated")
+        SessionAnalysis.objects.create(account=cast.account, session=session, state="done", topic=proposal.topic)
+        client = api(cast.carol)
+        assert client.get(url(proposal, "replay")).status_code == 404
+        started = client.post(url(proposal, "replay"))
+        assert (started.status_code, started.json()["state"]) == (200, "done")
+        report = client.get(url(proposal, "replay")).json()
+        assert report == started.json()
+        assert (report["total"], report["proposed"]["escalated"], report["is_behind"]) == (2, 1, False)
+        assert sum(report["proposed"]["outcomes"].values()) == 2
+        sessions = url(proposal, "replay-sessions")
+        everything = client.get(f"{sessions}?page_size=1").json()
+        assert (everything["total"], everything["hidden"], len(everything["results"])) == (2, 0, 1)
+        assert len(client.get(everything["next"]).json()["results"]) == 1
+        for outcome, count in report["proposed"]["outcomes"].items():
+            found = client.get(f"{sessions}?outcome={outcome}").json()["results"]
+            assert [row["outcome"] for row in found] == [outcome] * count
+        wrong = client.get(f"{sessions}?outcome=nothing")
+        assert (wrong.status_code, wrong.json()["errors"][0]["parameter"]) == (400, "outcome")

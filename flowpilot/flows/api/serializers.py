@@ -51,7 +51,7 @@ class FlowVersionDetailSerializer(FlowVersionSerializer):
         fields = [*FlowVersionSerializer.Meta.fields, "definition"]
 
 
-class FlowDiffSerializer(serializers.Serializer):
+class FlowComparisonSerializer(serializers.Serializer):
     """What differs between two versions."""
 
     from_version = serializers.IntegerField()

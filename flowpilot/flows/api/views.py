@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ApiMixin, ProblemSerializer, TenantViewSet
 from flowpilot.flows.api.serializers import (
-    FlowDiffSerializer,
+    FlowComparisonSerializer,
     FlowListSerializer,
     FlowSerializer,
     FlowVersionDetailSerializer,
@@ -94,7 +94,7 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
             _number_parameter("from", "The earlier version; without it the one before `to`."),
             _number_parameter("to", "The later version; without it the current one."),
         ],
-        responses=FlowDiffSerializer,
+        responses=FlowComparisonSerializer,
     )
     @action(detail=True, pagination_class=None, filterset_class=None)
     def diff(self, request: Request, pk: str) -> Response:
