@@ -140,9 +140,10 @@ def _compared(sessions: scripts.Sessions) -> str:
     if found is None or not (sessions.with_script.is_enough and sessions.without_script.is_enough):
         return ""
     points = round(abs(found.share) * 100)
+    than = f"{points} point{'' if points == 1 else 's'} {'more' if found.share > 0 else 'less'} often"
     said = (
-        f"Sessions with a script were resolved {points} point{'' if points == 1 else 's'} "
-        f"{'more' if found.share >= 0 else 'less'} often (95 % interval {_points(found.low)} to {_points(found.high)})."
+        f"Sessions with a script were resolved {than if points else 'about as often as the others'} "
+        f"(95 % interval {_points(found.low)} to {_points(found.high)} points)."
     )
     if not found.is_clear:
         return f"{said} That may be chance."

@@ -51,8 +51,8 @@ def cell(value: Any) -> str | SafeString:
     if not isinstance(value, Rate):
         return figure(value)
     if not value.is_enough:
-        return format_html('<span class="fp-quiet">{}, n = {}</span>', TOO_LITTLE, value.n)
-    aside = f"{percent_interval(value.interval)}, n = {value.n:,}"
+        return format_html('<span class="fp-quiet">{}, {}</span>', TOO_LITTLE, _of(value.n))
+    aside = f"{percent_interval(value.interval)}, {_of(value.n)}"
     return format_html('{} <span class="fp-sub">{}</span>', percent(value.share), aside)
 
 
@@ -70,7 +70,7 @@ def plain(value: Any) -> str:
 def basis(card: Card) -> str:
     """What a card's figure rests on, in a line: its interval and n, or its note."""
     if isinstance(card.value, Rate):
-        n = f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{card.value.n:,}"
+        n = _of(card.value.n)
         return f"{percent_interval(card.value.interval)} · {n}" if card.value.is_enough else n
     if isinstance(card.value, int) and isinstance(card.before, int):
         return f"{card.before:,} in the period before"
@@ -102,6 +102,11 @@ def at(items: Any, index: int) -> Any:
     return items[index]
 
 
+def _of(n: int) -> str:
+    """What a rate rests on, on one line."""
+    return _whole(f"n = {n:,}")
+
+
 def _whole(text: str) -> str:
-    """A date on one line."""
+    """A text on one line."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -55,6 +55,18 @@ def test_cards_open_the_rows_they_count(
 
 
 @pytest.mark.usefixtures("sessions")
+def test_on_a_phone_no_table_is_read_sideways(open_page: OpenPage, cast: Cast) -> None:
+    page = open_page(f"{OVERVIEW}coverage/", user=cast.carol, width=390)
+    for name in ("coverage/", "", "flows/", "review/"):
+        page.goto(f"{OVERVIEW}{name}")
+        page.wait_for_load_state("networkidle")
+        page.evaluate("for (const fold of document.querySelectorAll('.fp-fold')) fold.open = true")
+        wide = "[...document.querySelectorAll('.fp-scroll')].filter(box => box.scrollWidth > box.clientWidth).length"
+        assert page.locator(".fp-scroll").count()
+        assert page.evaluate(wide) == 0, name
+
+
+@pytest.mark.usefixtures("sessions")
 def test_a_change_of_the_scope_keeps_the_place(open_page: OpenPage, cast: Cast) -> None:
     """The figures change, the address too; the scope bar with the focus in it stays, and Back goes back."""
     page = open_page(OVERVIEW, user=cast.carol)
