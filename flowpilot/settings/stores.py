@@ -12,8 +12,8 @@ DATABASES = {
         "HOST": unquote(_database["HOST"]),  # a socket's folder stands percent-encoded in a URL
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 60,
-        # A server that swallows packets must not hang a page, nor `/readyz`.
-        "OPTIONS": {"connect_timeout": CONNECT_TIMEOUT_S},
+        # A server that swallows packets must not hang a page, nor `/readyz`. What the URL says (sslmode) counts too.
+        "OPTIONS": {"connect_timeout": CONNECT_TIMEOUT_S, **_database.get("OPTIONS", {})},
     }
 }
 
