@@ -57,7 +57,7 @@ def test_cards_open_the_rows_they_count(
 @pytest.mark.usefixtures("sessions")
 def test_on_a_phone_no_table_is_read_sideways(open_page: OpenPage, cast: Cast) -> None:
     page = open_page(f"{OVERVIEW}coverage/", user=cast.carol, width=390)
-    for name in ("coverage/", "", "flows/", "review/"):
+    for name in ("coverage/", "", "flows/"):
         page.goto(f"{OVERVIEW}{name}")
         page.wait_for_load_state("networkidle")
         page.evaluate("for (const fold of document.querySelectorAll('.fp-fold')) fold.open = true")
