@@ -1,5 +1,6 @@
 """The language model's page: what it was asked, what came back, what that took, and what reviewers kept."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -37,6 +38,11 @@ def _dollars(cost: Decimal | None) -> Decimal | None:
     return None if cost is None else cost.quantize(Decimal("0.0001"))
 
 
+def _seconds(wait: timedelta | None) -> float | None:
+    """Most waits are a few seconds: they are told to the tenth."""
+    return None if wait is None else wait.total_seconds()
+
+
 def _cards(scope: Scope, now: Use, before: Use, words: Kept, words_before: Kept) -> list[Card]:
     total, earlier = now.total, before.total
     return [
@@ -44,7 +50,7 @@ def _cards(scope: Scope, now: Use, before: Use, words: Kept, words_before: Kept)
         Card("Answered", total.answered, earlier.answered, _url(scope, "answered")),
         Card("Tokens", total.tokens, earlier.tokens, better=""),
         Card("Cost, USD", _dollars(total.cost), _dollars(earlier.cost), better="", note=_unpriced(total)),
-        Card("Median wait", now.latency.median, before.latency.median, better="down"),
+        Card("Median wait, s", _seconds(now.latency.median), _seconds(before.latency.median), better="down"),
         Card("Model's words kept", words.share, words_before.share),
     ]
 
@@ -63,15 +69,15 @@ def _purposes(scope: Scope, now: Use) -> Block:
             Cell(calls.input_tokens),
             Cell(calls.output_tokens),
             Cell(_dollars(calls.cost)),
-            Cell(latency.median),
-            Cell(latency.p90),
+            Cell(_seconds(latency.median)),
+            Cell(_seconds(latency.p90)),
         ]
         for name, (calls, latency) in now.purposes.items()
     ]
     columns = [
         Column("Purpose", is_number=False), Column("Questions"), Column("Answered", is_rate=True),
-        Column("Tokens sent"), Column("Tokens received"), Column("Cost, USD"), Column("Median wait"),
-        Column("90 % within"),
+        Column("Tokens sent"), Column("Tokens received"), Column("Cost, USD"), Column("Median wait, s"),
+        Column("90 % within, s"),
     ]  # fmt: skip
     told = (
         "Calls are the account's: only the period narrows them. A wait is from the question to its answer, or to "
@@ -122,11 +128,12 @@ def _words(words: Kept) -> Block:
         [Cell("The miner's"), Cell(words.own)],
         [Cell("Other words, by the reviewer"), Cell(words.other)],
     ]
+    told = "Of the texts that the model worded otherwise, in proposals published in the period."
     return Block(
         "words",
         "Whose words were published",
         [Column("Words", is_number=False), Column("Texts")],
         rows if words.share.n else [],
-        summary="Of the texts that the model worded otherwise, in proposals published in the period.",
+        summary=told if words.share.n else "",
         empty="No proposal that the model worded otherwise was published in this period.",
     )

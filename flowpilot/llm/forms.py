@@ -11,7 +11,7 @@ from flowpilot.llm.models import LanguageModel
 
 class LanguageModelForm(TenantForm):
     api_key = forms.CharField(
-        label="key",
+        label="Key",
         required=False,
         max_length=500,
         # Rendered empty, whatever was entered.

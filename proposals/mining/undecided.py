@@ -11,8 +11,8 @@ from proposals.mining.context import products
 from proposals.mining.nodes import TEXT_ONLY, TEXT_ONLY_BIAS
 from proposals.mining.text import piece_features, stems, tfidf
 
-# Log odds by the texts alone from which two nodes may be one: a chance of 12 in a hundred.
-UNDECIDED = -2.0
+# Log odds by the texts alone from which two nodes may be one: a chance of 27 in a hundred.
+UNDECIDED = -1.0
 ASKED = ("question", "action")
 
 

@@ -15,8 +15,8 @@ from sessions.models import AISession
 from tests.conftest import Cast
 from tests.factories import make_session
 from tests.llm_server import allow_model, model_server
-from tests.proposals.test_analysis import add_printer_sessions, step
-from tests.proposals.wording_cases import polite
+from tests.proposals.test_analysis import add_printer_sessions, printer_steps, step
+from tests.proposals.wording_cases import ATTACKS, polite
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +33,17 @@ def lies(content: dict[str, Any]) -> Any:
 
 
 def add_sessions(account: Account) -> None:
-    """Two topics, one with a step that is answered in two ways."""
+    """Two topics: one has a step that is answered in two ways, the other orders to a model in most of its sessions."""
     add_printer_sessions(account)
+    for number, attack in enumerate(ATTACKS):
+        make_session(
+            account,
+            title="Printer does not print",
+            problem_summary=f"The office printer prints nothing. {attack.line}",
+            problem_domain="printing",
+            client=f"Client {number % 4}",
+            steps=[*printer_steps()[:2], step(f"Fill the paper tray. {attack.line}", "Done", "action", ("Done",))],
+        )
     for number, sees in enumerate(("Yes", "No", "Yes", "No", "No")):
         make_session(
             account,
