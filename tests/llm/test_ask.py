@@ -85,7 +85,9 @@ def test_answer_is_checked_recorded_and_costed(cast: Cast) -> None:
         ("surrogate", Fallback.NOT_JSON),
     ],
 )
-def test_fault_is_tried_again_and_then_told(cast: Cast, fault: str, reason: str) -> None:
+def test_fault_is_tried_again_and_then_told(cast: Cast, settings: Any, fault: str, reason: str) -> None:
+    if fault == "slow":
+        settings.LLM_TIMEOUT = 0.8
     with model_server(good) as server:
         allow_model(cast.account, server.url)
         server.fails = [fault]
@@ -110,7 +112,8 @@ def test_rejection_and_a_far_retry_are_not_tried_again(cast: Cast) -> None:
     assert len(server.asked) == 3
 
 
-def test_no_question_outlasts_its_seconds(cast: Cast) -> None:
+def test_no_question_outlasts_its_seconds(cast: Cast, settings: Any) -> None:
+    settings.LLM_TIMEOUT = 0.2
     with model_server(good, always="slow") as server:
         allow_model(cast.account, server.url)
         began = time.monotonic()

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def fast(settings: Any) -> None:
-    settings.LLM_ALLOW_PRIVATE, settings.LLM_BACKOFF, settings.LLM_TIMEOUT = True, 0.001, 0.4
+    settings.LLM_ALLOW_PRIVATE, settings.LLM_BACKOFF, settings.LLM_TIMEOUT = True, 0.001, 10.0
 
 
 def worded(wording: ProposalWording | None) -> dict[str, str]:
@@ -183,7 +183,9 @@ def test_nothing_of_the_wording_decides(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name not in ("huge", "surrogate")])
-def test_failure_falls_back_and_is_tried_later(cast: Cast, fault: str) -> None:
+def test_failure_falls_back_and_is_tried_later(cast: Cast, settings: Any, fault: str) -> None:
+    if fault == "slow":
+        settings.LLM_TIMEOUT = 0.2
     proposal = worded_proposal(cast.account)
     before = state(proposal)
     with model_server(polite, always=fault) as server:
@@ -196,7 +198,7 @@ def test_failure_falls_back_and_is_tried_later(cast: Cast, fault: str) -> None:
         assert all(reasons(wording).values())
         assert wording.next_attempt_at is not None
         assert proposal_word(proposal_id=proposal.pk) is None  # not yet
-        server.always = ""
+        server.always, settings.LLM_TIMEOUT = "", 10.0
         LanguageModel.objects.update(open_until=None, failures=0)
         ProposalWording.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=1))
         assert worded(proposal_word(proposal_id=proposal.pk))["text.n2"] == "Please restart the router"
