@@ -13,10 +13,10 @@ from analytics.scope import Scope
 from sessions.models import AISession
 
 Counts = dict[str, int]
-By = Literal["day", "domain", "team"]
+By = Literal["day", "week", "domain", "team"]
 
 RATING_SUM = "rating_sum"
-_COLUMNS = {"day": "day", "domain": "problem_domain", "team": "team_id"}
+_COLUMNS = {"day": "day", "week": "week", "domain": "problem_domain", "team": "team_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def count_facts_and_durations(scope: Scope, names: Iterable[str]) -> tuple[Count
 
 
 def count_facts_by(scope: Scope, names: Iterable[str], by: By) -> dict[Any, Counts]:
-    """The same for each day (a date in the scope's zone), domain ("" is none) or team (its id or None) that has any."""
+    """The same for each day or week (its first date in the scope's zone), domain ("" is none) or team (its id or None)
+    that has any."""
     rows = read(COUNTS, _wanted(scope), [_COLUMNS[by]], list(names))
     return {row.pop(_COLUMNS[by]): row for row in rows}
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 
 from analytics.facts import Fact
+from analytics.metrics.counting import count_facts
 from analytics.proposal_facts import ACCEPTED
 from analytics.scope import Scope
 from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis
@@ -27,11 +29,11 @@ STEPS: Mapping[str, str] = {
 _tracking = FlowProposal.Type.AUTO_REINFORCED
 _evidence = ProposalEvidence.objects.filter(session=OuterRef("pk")).exclude(proposal__proposal_type=_tracking)
 _published = _evidence.filter(proposal__status__in=ACCEPTED)
+# Looked up proposal by proposal: of an EXISTS PostgreSQL may join all evidence with all sessions of its flows.
 _later = AISession.objects.filter(
-    account=OuterRef("account"),
-    flow=OuterRef("proposal__published_flow"),
-    started_at__gt=OuterRef("proposal__reviewed_at"),
+    account=OuterRef("account"), flow=OuterRef("published_flow"), started_at__gt=OuterRef("reviewed_at")
 )
+_reused = FlowProposal.objects.filter(IsNull(Subquery(_later.values("pk")[:1]), False), status__in=ACCEPTED)
 _resolved = Q(status=AISession.Status.RESOLVED)
 _analysed = _resolved & Q(Exists(SessionAnalysis.objects.filter(session=OuterRef("pk"), state="done")))
 
@@ -41,7 +43,9 @@ FUNNEL: Mapping[str, Fact] = {
     "analysed": Fact("that were resolved and analysed", _analysed),
     "proposed": Fact("that came into a proposal", _analysed & Q(Exists(_evidence))),
     "published": Fact("whose proposal was published", _analysed & Q(Exists(_published))),
-    "reused": Fact("whose flow has guided a later session", _analysed & Q(Exists(_published.filter(Exists(_later))))),
+    "reused": Fact(
+        "whose flow has guided a later session", _analysed & Q(Exists(_published.filter(proposal__in=_reused)))
+    ),
 }
 
 # One pass over the period's sessions and their evidence; when a flow was used again is looked up once a proposal.
@@ -125,7 +129,9 @@ def funnel(scope: Scope) -> Funnel:
 
 def step_count(scope: Scope, name: str) -> int:
     """How many sessions came as far as one step."""
-    return next(step.count for step in funnel(scope).steps if step.name == name)
+    if name == "resolved":  # which is kept
+        return count_facts(scope, [name])[name]
+    return scope.ended_sessions().filter(FUNNEL[name].condition).count()
 
 
 def _resolved_sessions(scope: Scope) -> QuerySet[AISession]:

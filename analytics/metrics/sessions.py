@@ -13,7 +13,6 @@ from analytics.metrics.counting import (
     count_facts_and_durations,
     count_facts_by,
     durations_by,
-    weeks_of,
 )
 from analytics.scope import Scope
 from flowpilot.common.statistics import Rate
@@ -92,8 +91,7 @@ def rate(scope: Scope, name: str) -> Rate:
 
 def series(scope: Scope, names: list[str], step: Step) -> list[Period]:
     """Counts of facts by day or week of the scope's zone; days and weeks without a session are left out."""
-    days = count_facts_by(scope, names, "day")
-    return [Period(first, counts) for first, counts in (weeks_of(days) if step == "week" else days).items()]
+    return [Period(first, counts) for first, counts in count_facts_by(scope, names, step).items()]
 
 
 def by_domain(scope: Scope) -> list[DomainRow]:
