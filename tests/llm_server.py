@@ -37,7 +37,7 @@ class ModelServer:
         return json.dumps(self.asked, ensure_ascii=False)
 
 
-def _completion(text: str | None, *, finish: str = "stop", refusal: str | None = None, usage: Any = None) -> Any:
+def completion(text: str | None, *, finish: str = "stop", refusal: str | None = None, usage: Any = None) -> Any:
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -62,19 +62,19 @@ FAULTS: dict[str, Callable[[], tuple[int, bytes, dict[str, str]] | None]] = {
     "401": lambda: (401, b'{"error": {"message": "no such key"}}', {}),
     "slow": lambda: None,
     "hang up": lambda: None,
-    "refusal": lambda: (200, json.dumps(_completion(None, refusal="I will not.")).encode(), {}),
-    "filter": lambda: (200, json.dumps(_completion("", finish="content_filter")).encode(), {}),
-    "sorry": lambda: (200, json.dumps(_completion("I am sorry, I cannot help with that.")).encode(), {}),
-    "half": lambda: (200, json.dumps(_completion('{"nodes": {"n1": {"te')).encode(), {}),
-    "cut": lambda: (200, json.dumps(_completion('{"nodes": {', finish="length")).encode(), {}),
-    "schema": lambda: (200, json.dumps(_completion('{"nodes": [1, 2], "approve": true}')).encode(), {}),
-    "empty": lambda: (200, json.dumps(_completion("")).encode(), {}),
+    "refusal": lambda: (200, json.dumps(completion(None, refusal="I will not.")).encode(), {}),
+    "filter": lambda: (200, json.dumps(completion("", finish="content_filter")).encode(), {}),
+    "sorry": lambda: (200, json.dumps(completion("I am sorry, I cannot help with that.")).encode(), {}),
+    "half": lambda: (200, json.dumps(completion('{"nodes": {"n1": {"te')).encode(), {}),
+    "cut": lambda: (200, json.dumps(completion('{"nodes": {', finish="length")).encode(), {}),
+    "schema": lambda: (200, json.dumps(completion('{"nodes": [1, 2], "approve": true}')).encode(), {}),
+    "empty": lambda: (200, json.dumps(completion("")).encode(), {}),
     "no body": lambda: (200, b"", {}),
     "html": lambda: (200, b"<html>A proxy says hello</html>", {}),
     "no choices": lambda: (200, b'{"id": "1", "object": "chat.completion", "choices": []}', {}),
     "elsewhere": lambda: (302, b"", {"location": "http://127.0.0.1:1/"}),
     "huge": lambda: (200, b" " * (5 * 1024 * 1024), {}),
-    "surrogate": lambda: (200, json.dumps(_completion('{"ok": "\\ud800"}')).encode(), {}),
+    "surrogate": lambda: (200, json.dumps(completion('{"ok": "\\ud800"}')).encode(), {}),
 }
 
 
@@ -99,7 +99,7 @@ def model_server(script: Script = lambda _: {}, *, always: str = "") -> Iterator
             if found is None:
                 answer = server.script(json.loads(body["messages"][-1]["content"]))
                 text = answer if isinstance(answer, str) else json.dumps(answer)
-                found = (200, json.dumps(_completion(text)).encode(), {})
+                found = (200, json.dumps(completion(text)).encode(), {})
             status, text_of, headers = found
             self.send_response(status)
             for name, value in {"content-type": "application/json", **headers}.items():

@@ -19,6 +19,7 @@ from flowpilot.llm.transport import AsyncTransport, Seen
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
     from pydantic_ai.models import Model
+    from pydantic_ai.settings import ModelSettings
 
 Provider = LanguageModel.Provider
 MILLION = 1_000_000
@@ -84,12 +85,20 @@ async def _request(
             response = await model_request(
                 _library_model(model, key, client),
                 [ModelRequest(parts=[UserPromptPart(content)], instructions=instructions)],
-                model_settings={"max_tokens": max_tokens, "temperature": 0.0, "timeout": seconds},
+                model_settings=_settings(model, max_tokens, seconds),
             )
         except (AgentRunError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
             # An answer that is no completion at all makes the library stumble in its own ways.
             return _failed(transport.seen, error)
     return _reply(model, response)
+
+
+def _settings(model: LanguageModel, max_tokens: int, seconds: float) -> "ModelSettings":
+    settings: ModelSettings = {"max_tokens": max_tokens, "timeout": seconds}
+    if model.provider == Provider.COMPATIBLE:
+        # The providers' own newer models refuse one; small models of one's own are surer without chance.
+        settings["temperature"] = 0.0
+    return settings
 
 
 def _library_model(model: LanguageModel, key: str, client: httpx2.AsyncClient) -> "Model":
