@@ -145,8 +145,9 @@ def test_the_proxy_tells_what_the_settings_believe() -> None:
         "X-Request-ID",
     ):
         assert f"proxy_set_header {header}" in nginx
-    [size] = re.findall(r"client_max_body_size (\d+)m;", nginx)
-    assert int(size) * 1024 * 1024 > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    size, of_ingest_jobs = map(int, re.findall(r"client_max_body_size (\d+)m;", nginx))
+    assert size * 1024 * 1024 > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert of_ingest_jobs == settings.INGEST_MAX_MB
 
 
 @pytest.mark.django_db
