@@ -75,6 +75,8 @@ _OWN = frozenset(
         *(f"accounts.{verb}_apikey" for verb in ("view", "add", "change")),
         *(f"ai_sessions.{verb}_psaconnection" for verb in ("view", "add", "change")),
         *(f"webhooks.{verb}_webhookendpoint" for verb in ("view", "add", "change", "delete")),
+        *(f"privacy.{verb}_erasure" for verb in ("view", "add", "change")),
+        *(f"privacy.{verb}_export" for verb in ("view", "add")),
         "webhooks.view_webhookdelivery",
         *(f"llm.{verb}_languagemodel" for verb in ("view", "add", "change")),
         "llm.view_modelcall",

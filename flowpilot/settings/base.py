@@ -17,6 +17,7 @@ INSTALLED_APPS = [
     "sessions",
     "proposals",
     "analytics",
+    "flowpilot.privacy",
     "flowpilot.sample",
     "flowpilot.apps.FlowPilotAdminConfig",
     "django.contrib.auth",

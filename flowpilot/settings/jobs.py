@@ -49,6 +49,16 @@ CELERY_BEAT_SCHEDULE = {
     "clean-ingest-jobs": {"task": "sessions.ingest.tasks.clean_ingest_jobs", "schedule": timedelta(days=1)},
     "forget-old-requests": {"task": "flowpilot.common.tasks.forget_old_requests", "schedule": timedelta(hours=1)},
     "clean-attempts": {"task": "sessions.psa.tasks.clean_attempts", "schedule": timedelta(days=1)},
+    "apply-retention": {
+        "task": "flowpilot.privacy.tasks.apply_retention",
+        "schedule": crontab(hour=2, minute=40),
+        "options": {"expires": 43_200},
+    },
+    "carry-on-privacy": {
+        "task": "flowpilot.privacy.tasks.carry_on",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
+    },
     "deliver-due-events": {
         "task": "flowpilot.webhooks.tasks.deliver_due",
         "schedule": timedelta(seconds=30),

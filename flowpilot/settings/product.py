@@ -54,6 +54,11 @@ WEBHOOK_ROTATION = timedelta(hours=env.int("WEBHOOK_ROTATION_HOURS", default=24)
 WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
 WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
 
+# --- Data protection --------------------------------------------------------------------------------------------------
+
+# How long an export can be fetched.
+EXPORT_KEEP = timedelta(days=env.int("EXPORT_KEEP_DAYS", default=3))
+
 # --- Ticketing systems ------------------------------------------------------------------------------------------------
 
 # Seconds of one errand, all its requests together; a lookup is shorter, because somebody waits for it.

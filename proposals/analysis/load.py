@@ -41,9 +41,13 @@ def record_of(session: AISession) -> Record:
 
 
 def with_steps(sessions: QuerySet[AISession]) -> QuerySet[AISession]:
-    """The rows with all that `record_of` reads, in three queries."""
+    """The rows with all that `record_of` reads, in three queries; without those whose texts were removed."""
     steps = SessionStep.objects.only(*STEP_FIELDS).order_by("position")
-    return sessions.select_related("client", "team").prefetch_related(Prefetch("steps", steps))
+    return (
+        sessions.filter(texts_removed_at=None)
+        .select_related("client", "team")
+        .prefetch_related(Prefetch("steps", steps))
+    )
 
 
 def _step(step: SessionStep) -> Step:

@@ -120,6 +120,8 @@ class AISession(TenantModel):
     flow_was_right = models.BooleanField(null=True, blank=True)
     feedback = models.TextField(blank=True)
     analysis_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When the account's data policy took its texts: what is left tells that it was, and how it ended.
+    texts_removed_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -143,6 +145,9 @@ class AISession(TenantModel):
             models.Index(fields=["account", "-started_at", "-id"], name="session_recent"),
             models.Index(fields=["account", "status", "-started_at"], name="session_by_status"),
             models.Index(fields=["account", "ended_at"], name="session_ended"),
+            models.Index(
+                fields=["account", "ended_at"], name="session_with_texts", condition=ENDED_Q & Q(texts_removed_at=None)
+            ),
             # The sessions of a ticket, among them those that opened it again.
             models.Index(fields=["account", "psa_ticket_id", "psa_system", "started_at"], name="session_ticket"),
             # What counts and lists of ended sessions are narrowed to. Work on an open session writes to none of them.

@@ -32,6 +32,7 @@ from flowpilot.common.audit import audit_erasable, audit_record
 from flowpilot.common.models import AuditEvent
 from flowpilot.common.tenancy import TenantModel
 from flowpilot.llm.models import LanguageModel, ModelCall
+from flowpilot.privacy.models import Erasure, Export
 from flowpilot.webhooks.events import payload_of
 from proposals.models import (
     AnalysisRun,
@@ -63,6 +64,7 @@ NO_TEXT_OF_ANYBODY = {
     "ApiKey.previous_hash",
     "AISession.node_id",
     "SessionStep.node_id",
+    "Erasure.mark",
 }
 
 
@@ -93,6 +95,8 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     )
     ProposalEvidence.objects.create(account=account, proposal=proposal, session=session)
     key = _make_key(account, word, member)
+    erasure = Erasure.objects.create(account=account, kind="person", terms=[word], state="counted", at_table=word)
+    export = Export.objects.create(account=account)
     policy = DataPolicy.objects.create(account=account, names=word)
     analysis = SessionAnalysis.objects.create(
         account=account, session=session, state="failed", topic=proposal.topic, analyzed_at=timezone.now()
@@ -130,7 +134,7 @@ def make_rows(account: Account, word: str, member: User, team: Team) -> Rows:
     rows: list[Any] = [
         account, policy, team, member, key.membership, key, version.flow, session, session.client, proposal, analysis,
         run, push, push.connection, script, script.template_version.template, gap, job,
-        delivery, delivery.endpoint, language_model, call,
+        delivery, delivery.endpoint, language_model, call, erasure, export,
     ]  # fmt: skip
     stamp(account, word)
     return rows_by_name(word, [*rows, event])

@@ -1,14 +1,16 @@
-"""How an account's data is kept."""
+"""How an account's data is kept: the owner's page of it."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 
 from flowpilot.accounts.models import DataPolicy
 from flowpilot.accounts.policies import FIELDS, policy_change, policy_faults
 from flowpilot.common.admin import TenantAdmin, TenantForm
+from flowpilot.privacy.retention import retention_preview
 
 
 class DataPolicyForm(TenantForm):
@@ -26,17 +28,26 @@ class DataPolicyForm(TenantForm):
 
 @admin.register(DataPolicy)
 class DataPolicyAdmin(TenantAdmin):
-    """How an account's data is kept: for owners, written by the service."""
+    """For owners, written by the service."""
 
     form = DataPolicyForm
     list_display = ["account", "session_days", "text_days", "masking", "updated_at"]
     list_select_related = ["account"]
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["account", *FIELDS, *(["removed_next"] if obj else [])]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["account"] if obj else []
+        return ["account", "removed_next"] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description="The next run would remove")
+    def removed_next(self, obj: DataPolicy) -> str:
+        """As the policy was saved; every night, and nothing is changed by looking."""
+        counts = retention_preview(obj, timezone.now())
+        return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing"
 
     def save_form(self, request: Any, form: Any, change: bool) -> Any:
         form.save_m2m = lambda: None
