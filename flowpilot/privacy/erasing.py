@@ -19,7 +19,15 @@ from flowpilot.common.models import AuditEvent
 from flowpilot.privacy.erasures import pictures_of
 from flowpilot.privacy.exports import exports_remove
 from flowpilot.privacy.models import Erasure
-from flowpilot.privacy.rewrite import ROWS, Chunk, files_chunk, searches_chunk, sketches_chunk, table_chunk
+from flowpilot.privacy.rewrite import (
+    ROWS,
+    Chunk,
+    files_chunk,
+    pieces_chunk,
+    searches_chunk,
+    sketches_chunk,
+    table_chunk,
+)
 from flowpilot.privacy.tables import Table, text_tables
 from flowpilot.privacy.terms import Terms
 
@@ -30,7 +38,8 @@ MOST_ROUNDS = 10
 State = Erasure.State
 
 # What is looked at beside the tables. Rows that are only made anew are not counted: they may hold no match at all.
-FILES, REFERENCES, SKETCHES, SEARCHES = "attached files", "references", "sketches", "searches"
+FILES, PIECES = "attached files", "parts of ingest jobs"
+REFERENCES, SKETCHES, SEARCHES = "references", "sketches", "searches"
 _MADE_ANEW = (REFERENCES, SKETCHES, SEARCHES)
 # An erasure's own names go when it is done: they are what the others are looked for by.
 _OWN = Erasure._meta.label
@@ -86,7 +95,7 @@ def erasure_turn(lease: HeldLease, erasure_id: int) -> bool:
 def _steps(erasure: Erasure) -> list[str]:
     tables = [table.label for table in text_tables() if table.label != _OWN]
     more = [REFERENCES, SKETCHES, SEARCHES] if erasure.state == State.ERASING else []
-    return [*tables, FILES, *more]
+    return [*tables, FILES, PIECES, *more]
 
 
 def _work(erasure: Erasure, name: str) -> Chunk:
@@ -94,7 +103,9 @@ def _work(erasure: Erasure, name: str) -> Chunk:
     write = erasure.state == State.ERASING
     if name == REFERENCES:
         return _references_chunk(erasure)
-    beside: dict[str, Callable[..., Chunk]] = {FILES: files_chunk, SKETCHES: sketches_chunk, SEARCHES: searches_chunk}
+    beside: dict[str, Callable[..., Chunk]] = {
+        FILES: files_chunk, PIECES: pieces_chunk, SKETCHES: sketches_chunk, SEARCHES: searches_chunk,
+    }  # fmt: skip
     if name in beside:
         return beside[name](erasure.account_id, terms, erasure.at_pk, write=write)
     return table_chunk(_table(name), erasure.account_id, terms, erasure.at_pk, write=write)
@@ -105,7 +116,7 @@ def _table(label: str) -> Table:
 
 
 def _count(erasure: Erasure, step: str, matched: int) -> None:
-    name = step if step == FILES else _table(step).name
+    name = step if step in (FILES, PIECES) else _table(step).name
     counts = erasure.found if erasure.state == State.COUNTING else erasure.erased
     counts[name] = counts.get(name, 0) + matched
     erasure.round_matches += matched

@@ -1,5 +1,6 @@
 """Going through an account's rows, some thousand at a time, and taking terms out of them."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -17,6 +18,7 @@ from proposals.analysis.load import record_of, with_steps
 from proposals.mining.topicindex import Exemplar
 from proposals.models import FlowProposal, Topic
 from proposals.search import search_write
+from sessions.ingest.models import IngestPiece
 from sessions.models import AISession, Attachment
 
 ROWS = 2_000
@@ -105,6 +107,27 @@ def files_chunk(account_id: int, terms: Terms, after: int, *, write: bool) -> Ch
             kept = storage.save(name, ContentFile(data))
             Attachment.objects.filter(pk=attachment.pk).update(size=len(data), file=kept)
     return Chunk(matched, last)
+
+
+def pieces_chunk(account_id: int, terms: Terms, after: int, *, write: bool) -> Chunk:
+    """The same for what waits in ingest jobs and for their results, which are packed."""
+    rows, last = _next_rows(IngestPiece.objects.filter(account=account_id), after, FILES)
+    matched = 0
+    for piece in rows.select_for_update() if write else rows:
+        packed = {"body": piece.body, "results": piece.results}
+        changed = {name: _repacked(data, terms) for name, data in packed.items() if data is not None}
+        changed = {name: data for name, data in changed.items() if data is not None}
+        if changed:
+            matched += 1
+            if write:
+                IngestPiece.objects.filter(pk=piece.pk).update(**changed)
+    return Chunk(matched, last)
+
+
+def _repacked(packed: bytes, terms: Terms) -> bytes | None:
+    text = zlib.decompress(packed).decode(errors="replace")
+    new = terms.erased_from(text)
+    return None if new is text else zlib.compress(new.encode(), 1)
 
 
 def sketches_chunk(account_id: int, terms: Terms, after: int, *, write: bool) -> Chunk:

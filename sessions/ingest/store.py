@@ -27,7 +27,7 @@ INGEST_LOCK = 0x1A6E57
 SESSION_COLUMNS = (
     "status", "title", "problem_summary", "problem_domain", "client_id", "team_id", "technician_email",
     "technician_id", "started_at", "ended_at", "resolution_summary", "transcript", "flow_id", "flow_version_id",
-    "psa_system", "psa_ticket_id", "digest", "analysis_due_at", "updated_at",
+    "psa_system", "psa_ticket_id", "digest", "analysis_due_at", "texts_removed_at", "updated_at",
 )  # fmt: skip
 STEP_COLUMNS = ("session_id", "position", "kind", "prompt", "options", "selected_option", "response", "at")
 
@@ -237,6 +237,7 @@ def _values(record: SessionRecord, names: _Names, digest: str, received: datetim
         "psa_ticket_id": record.psa.ticket_id if record.psa else "",
         "digest": digest,
         "analysis_due_at": now if record.status in AISession.ANALYZED else None,
+        "texts_removed_at": None,
         "updated_at": now,
     }
 

@@ -103,7 +103,7 @@ def _of_user(word: str, user: User) -> None:
 
 def _put_into_json(account: Account, word: str, session: AISession) -> None:
     for table in text_tables():
-        names = [f.name for f in table.model._meta.concrete_fields if isinstance(f, JSONField)]
+        names = [f.name for f in table.model._meta.concrete_fields if _is_of_parts(f) and f.attname in table.columns]
         if not names or table.model in _ITSELF:
             continue
         for row in table.of_account(account.pk):

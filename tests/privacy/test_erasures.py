@@ -1,5 +1,6 @@
 """Erasing people and clients: nothing of them is left anywhere, and nobody else's rows change."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from flowpilot.privacy.erasing import LEASE, erasure_run, erasure_turn, erasures
 from flowpilot.privacy.erasures import erasure_cancel, erasure_confirm, erasure_request
 from flowpilot.privacy.models import Erasure
 from flowpilot.privacy.tables import text_tables
+from sessions.ingest.models import IngestJob
 from sessions.models import AISession, Attachment, Client
 from tests.conftest import Cast
 from tests.factories import make_member, make_session, make_worked
@@ -139,6 +141,17 @@ def test_a_client_is_erased_by_its_name(cast: Cast) -> None:
     assert session.client
     assert same.client
     assert {session.client.name, same.client.name} == {erasure.label, f"{erasure.label}-{same.client.pk}"}
+
+
+def test_what_waits_in_ingest_jobs_and_their_results_are_looked_through(cast: Cast) -> None:
+    job = IngestJob.objects.create(account=cast.account, size=1, lines=2)
+    packed = zlib.compress(b'{"title": "of Jana Nova"}')
+    for number, data in enumerate(({"body": packed}, {"results": packed})):
+        job.pieces.create(account=cast.account, number=number, first_line=number, line_count=1, **data)
+    erasure = erased(cast, "Jana Nova")
+    assert erasure.erased == {"parts of ingest jobs": 2}
+    told = [zlib.decompress(piece.body or piece.results or b"").decode() for piece in job.pieces.all()]
+    assert told == [f'{{"title": "of {erasure.label}"}}'] * 2
 
 
 def test_only_owners_erase_and_only_their_own(cast: Cast) -> None:

@@ -12,8 +12,8 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils import timezone
 
+from flowpilot.accounts.apikeys import api_key_create
 from flowpilot.accounts.models import Account
-from flowpilot.accounts.services import api_key_create
 from flowpilot.common.errors import Conflict, NotAllowed, NotFound
 from flowpilot.common.models import AuditEvent
 from flowpilot.flows.models import Flow, FlowVersion
@@ -30,7 +30,7 @@ from flowpilot.privacy.exports import (
     exports_under_way,
 )
 from flowpilot.privacy.models import Export
-from sessions.ingest import sessions_ingest
+from sessions.ingest.store import sessions_ingest
 from sessions.models import AISession
 from sessions.portable import record_json
 from sessions.records import SessionRecord, read_lines

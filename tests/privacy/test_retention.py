@@ -57,8 +57,9 @@ def worked(cast: Cast, days: int) -> AISession:
         account=cast.account, template_version=make_template(cast.account), session=session, text=f"echo {WORD}",
         parameters={"computer": WORD},
     )  # fmt: skip
-    push = make_push(session, payload={"text": f"{WORD} seven"}, state="exhausted", attempt_count=1)
-    type(push).objects.filter(pk=push.pk).update(next_attempt_at=None, settled_at=timezone.now())
+    make_push(
+        session, payload={"text": f"{WORD} seven"}, state="exhausted", next_attempt_at=None, settled_at=timezone.now()
+    )
     return aged(session, days)
 
 
