@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from flowpilot.accounts.models import Membership
 from flowpilot.common.admin import NONE, ReadOnlyAdmin
-from flowpilot.common.errors import InvalidInput, NotFound
+from flowpilot.common.errors import Conflict, InvalidInput, NotFound
 from flowpilot.privacy import erasures, exports
 from flowpilot.privacy.forms import ErasureForm, members_for
 from flowpilot.privacy.models import Erasure, Export
@@ -175,7 +175,7 @@ class ExportAdmin(AskedFor):
             return HttpResponseNotAllowed(["POST"])
         try:
             _, file = exports.export_open(actor=request.user, export_id=pk)  # type: ignore[arg-type]
-        except NotFound as error:
+        except (NotFound, Conflict) as error:
             messages.warning(request, f"{error.message[:1].upper()}{error.message[1:]}.")
             return _back_to(export)
         name = f"{export.account.slug}-{export.created_at:%Y-%m-%d}.zip"

@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
-from flowpilot.accounts.models import Account, Membership, SavedView, User
+from flowpilot.accounts.models import Account, Membership, RecoveryCode, SavedView, TotpDevice, User
 from flowpilot.accounts.roles import Role
 from flowpilot.accounts.services import require_other_owner
 from flowpilot.common.audit import audit_record, audit_texts_erasable
@@ -153,10 +153,10 @@ def _member_forget(actor: User, erasure: Erasure, user: User) -> None:
     for seen in (AccessAttempt, AccessFailureLog, AccessLog):
         seen.objects.filter(username=user.email).delete()
     user.email, user.full_name = f"erased-{erasure.mark}@erased.invalid", erasure.label
-    user.is_active, user.last_login = False, None
+    user.is_active, user.last_login, user.two_factor_at = False, None, None
     user.set_unusable_password()
     user.save()
-    for model in (SavedView, IdempotentRequest):
+    for model in (SavedView, IdempotentRequest, TotpDevice, RecoveryCode):
         model._default_manager.filter(user=user).delete()
     for related in ("notice_settings", "report_subscriptions"):
         rows = getattr(user, related, None)

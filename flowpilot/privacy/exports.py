@@ -70,7 +70,7 @@ def export_request(*, actor: User, account: Account) -> Export:
 
 
 def export_open(*, actor: User, export_id: int) -> tuple[Export, IO[bytes]]:
-    """The file of an export, to be sent. Raises NotFound where there is none (any more), NotAllowed."""
+    """The file of an export, to be sent. Raises NotFound (none, or no longer), NotAllowed, Conflict (file missing)."""
     export = Export.objects.for_user(actor).filter(pk=export_id).first()
     if export is None:
         raise NotFound("there is no such export")
@@ -78,8 +78,12 @@ def export_open(*, actor: User, export_id: int) -> tuple[Export, IO[bytes]]:
         raise NotAllowed("only an owner of this account may export its data")
     if export.state != State.DONE or (export.expires_at and export.expires_at <= timezone.now()):
         raise NotFound("this export is not there any more: make a new one")
+    try:
+        file = export.file.open("rb")
+    except FileNotFoundError:
+        raise Conflict("the file of this export is missing: make a new one") from None
     audit_record(actor=actor, action="export.downloaded", target=export)
-    return export, export.file.open("rb")
+    return export, file
 
 
 def exports_under_way() -> list[int]:

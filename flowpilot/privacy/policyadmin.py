@@ -34,7 +34,7 @@ class DataPolicyAdmin(TenantAdmin):
     list_display = ["account", "session_days", "text_days", "masking", "updated_at"]
     list_select_related = ["account"]
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["account", *FIELDS, *(["removed_next"] if obj else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

@@ -17,8 +17,11 @@ from flowpilot.common.tenancy import TenantModel
 OF_USER = ("accounts.SavedView", "proposals.NoticeSettings", "analytics.ReportSubscription",
            "common.IdempotentRequest", "admin.LogEntry")  # fmt: skip
 OF_LOG_IN = ("axes.AccessAttempt", "axes.AccessFailureLog", "axes.AccessLog", "axes.AccessAttemptExpiration")
-# Words of the program and of the platform: nobody's.
-OF_NOBODY = frozenset({"common.Lease", "contenttypes.ContentType", "auth.Permission", "auth.Group", "sessions.Session"})
+# Words of the program and of the platform, and hashes: nobody's.
+OF_NOBODY = frozenset(
+    ["common.Lease", "contenttypes.ContentType", "auth.Permission", "auth.Group", "sessions.Session",
+     "accounts.RecoveryCode"]
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

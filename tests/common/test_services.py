@@ -10,6 +10,7 @@ import io
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from flowpilot.flows.models import FlowVersion
 from flowpilot.flows.portable import PortableFlow
 from flowpilot.llm.client import Reply
 from flowpilot.llm.models import Fallback
+from flowpilot.privacy.models import Export
 from flowpilot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from proposals.models import FlowProposal
 from sessions.ingest.receive import Body
@@ -168,6 +170,14 @@ def with_factor(side: Side) -> dict[str, Any]:
     return {"user": member}
 
 
+def ready(side: Side) -> dict[str, Any]:
+    """Nothing is opened: that the file is missing comes after the refusal of an actor."""
+    Export.objects.filter(pk=side.pk("privacy_export")).update(
+        state=Export.State.DONE, file="exports/missing.zip", expires_at=timezone.now() + timedelta(days=1)
+    )
+    return {"export_id": side.pk("privacy_export")}
+
+
 SERVICES: dict[str, tuple[set[str], Given]] = {
     "flowpilot.accounts.apikeys.api_key_create": (OWNERS, lambda side: {"account": side.account, "name": "New"}),
     "flowpilot.accounts.apikeys.api_key_rotate": (OWNERS, live_key),
@@ -185,6 +195,17 @@ SERVICES: dict[str, tuple[set[str], Given]] = {
     ),
     "flowpilot.accounts.savedviews.saved_view_delete": (ANYBODY | {OWN_ROWS}, own_view),
     "flowpilot.accounts.policies.policy_change": (OWNERS, lambda side: {"account": side.account, "masking": "off"}),
+    "flowpilot.privacy.erasures.erasure_request": (
+        OWNERS,
+        lambda side: {"account": side.account, "kind": "person", "spellings": ["Jana Nova"]},
+    ),
+    "flowpilot.privacy.erasures.erasure_confirm": (
+        OWNERS,
+        lambda side: {"erasure_id": side.pk("privacy_erasure"), "typed": "x"},
+    ),
+    "flowpilot.privacy.erasures.erasure_cancel": (OWNERS, lambda side: {"erasure_id": side.pk("privacy_erasure")}),
+    "flowpilot.privacy.exports.export_request": (OWNERS, lambda side: {"account": side.account}),
+    "flowpilot.privacy.exports.export_open": (OWNERS, ready),
     "flowpilot.accounts.services.account_change": (
         OWNERS,
         lambda side: {"account_id": side.account.pk, "name": "x", "time_zone": "UTC", "admins_need_two_factor": False},

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from django.utils import timezone
 
-from flowpilot.accounts.models import Membership, Team, User
+from flowpilot.accounts.models import Membership, RecoveryCode, Team, TotpDevice, User
 from flowpilot.common.audit import audit_record, audit_texts_erasable
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from flowpilot.common.leases import lease_release, lease_take
@@ -97,6 +98,9 @@ def test_a_member_is_locked_out_and_told_by_a_mark(cast: Cast, login: Any) -> No
     session = make_worked(bob, cast.account, problem="Miller, Bob wrote to bob@northwind.test")
     event = audit_record(actor=bob, action="seen", target=session, reason="as bob  MILLER said")
     browser = login(bob)
+    User.objects.filter(pk=bob.pk).update(two_factor_at=timezone.now())
+    TotpDevice.objects.create(user=bob, secret=b"sealed", last_counter=0)
+    RecoveryCode.objects.create(user=bob, code_hash="0" * 64)
     membership = Membership.objects.get(user=bob)
     erasure = erased(cast, kind="member", membership=membership)
     session.refresh_from_db()
@@ -107,6 +111,7 @@ def test_a_member_is_locked_out_and_told_by_a_mark(cast: Cast, login: Any) -> No
     assert (event.actor_id, event.actor_label, event.reason) == (bob.pk, erasure.label, f"as {erasure.label} said")
     bob.refresh_from_db()
     assert (bob.email, bob.full_name, bob.is_active) == (mark, erasure.label, False)
+    assert (bob.two_factor_at, TotpDevice.objects.count(), RecoveryCode.objects.count()) == (None, 0, 0)
     assert not Membership.objects.filter(user=bob).exists()
     assert browser.get(reverse("work:home")).status_code == 302
     assert places_of("bob@northwind") == {}

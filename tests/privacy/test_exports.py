@@ -174,3 +174,13 @@ def test_it_can_be_fetched_for_a_while_only(cast: Cast, login: Any, django_captu
     assert not default_storage.exists(name)
     assert browser.post(url).status_code == 302
     assert Flow.objects.count() == 0
+
+
+def test_a_file_that_somebody_took_away_is_told(cast: Cast, login: Any) -> None:
+    export = export_request(actor=cast.olivia, account=cast.account)
+    export_run(export.pk)
+    export.refresh_from_db()
+    default_storage.delete(str(export.file.name))
+    url = reverse("admin:privacy_export_download", args=[export.pk])
+    assert "is missing: make a new one" in login(cast.olivia).post(url, follow=True).content.decode()
+    assert not AuditEvent.objects.filter(action="export.downloaded").exists()

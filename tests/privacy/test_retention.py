@@ -1,5 +1,6 @@
 """What is kept too long goes: texts first, then sessions. What stays is counted as before."""
 
+from collections import Counter
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -161,12 +162,12 @@ def test_it_works_in_chunks_and_a_killed_run_loses_nothing(cast: Cast, monkeypat
     policy(cast, session_days=30)
     lease = lease_take(key=f"retention:{cast.account.pk}", duration=LEASE)
     assert lease is not None
-    assert retention._remove_some(lease, cast.account.pk, retention.Counter())
+    assert retention._remove_some(lease, cast.account.pk, Counter())
     assert AISession.objects.count() == 3
     assert retention_run(cast.account.pk) is None  # another worker is at it
     lease_release(lease)
     with pytest.raises(LeaseLost):  # it was paused, and wakes up without its lease
-        retention._remove_some(lease, cast.account.pk, retention.Counter())
+        retention._remove_some(lease, cast.account.pk, Counter())
     assert AISession.objects.count() == 3
     assert retention_run(cast.account.pk) == {"sessions": 3}
     assert not AISession.objects.exists()
