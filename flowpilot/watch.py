@@ -138,6 +138,7 @@ def _queue() -> Families:
         socket_timeout=settings.CONNECT_TIMEOUT_S,
     )
     with client:
-        waiting, taken = client.llen(settings.CELERY_TASK_DEFAULT_QUEUE), client.hlen("unacked")
+        names = (settings.CELERY_TASK_DEFAULT_QUEUE, settings.LOW_PRIORITY_QUEUE)
+        waiting, taken = sum(client.llen(name) for name in names), client.hlen("unacked")
     yield _gauge("queue_length", "Tasks that no worker has taken yet.", waiting)
     yield _gauge("queue_taken", "Tasks that a worker has taken and not ended.", taken)

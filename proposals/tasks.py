@@ -1,6 +1,9 @@
 """When analysis runs. Tasks take ids, re-read the state, and are safe to run twice."""
 
+from typing import Any
+
 from celery import shared_task
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
@@ -34,6 +37,9 @@ __all__ = [
 
 # Proposals whose words are asked for in one round; the next one comes a minute later.
 WORDED_AT_ONCE = 50
+# Wordings wait for somebody else's server: whatever else is queued runs first, and what did not run within the minute
+# is queued anew by the next round.
+BEHIND_ALL_OTHERS: dict[str, Any] = {"priority": settings.LOW_PRIORITY, "expires": 55}
 
 
 def accounts_with_work() -> list[int]:
@@ -128,11 +134,14 @@ def word_proposals() -> int:
     """Every minute: one task for each proposal whose revision waits for a language model's words; gives how many."""
     waiting = list(proposals_to_word(timezone.now()).values_list("pk", flat=True)[:WORDED_AT_ONCE])
     for proposal_id in waiting:
-        word_proposal.delay(proposal_id)
+        word_proposal.apply_async((proposal_id,), **BEHIND_ALL_OTHERS)
     return len(waiting)
 
 
 @shared_task
 def word_proposal(proposal_id: int) -> None:
-    """Ask for one proposal's words; where another worker is at it, this does nothing."""
+    """Ask for one proposal's words; where another worker is at it, this does nothing.
+
+    It may take LLM_WORDING_SECONDS.
+    """
     proposal_word(proposal_id=proposal_id)

@@ -23,6 +23,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": CONNECT_TIMEOUT_S}
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "flowpilot"
+# Tasks that wait for a language model: whatever else waits goes first. The transport keeps them in a list of its own.
+LOW_PRIORITY = 9
+LOW_PRIORITY_QUEUE = f"{CELERY_TASK_DEFAULT_QUEUE}\x06\x16{LOW_PRIORITY}"
 CELERY_TASK_IGNORE_RESULT = True
 # A task is acknowledged when it is done: a killed worker's task runs again, and every task is safe to run twice.
 CELERY_TASK_ACKS_LATE = True

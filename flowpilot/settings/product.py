@@ -73,9 +73,9 @@ PSA_ALLOW_PRIVATE = env.bool("PSA_ALLOW_PRIVATE", default=False)
 
 # --- Language models --------------------------------------------------------------------------------------------------
 
-# Seconds of one try, and of all tries of one question about a proposal; of a question that a technician waits for.
+# Seconds of one try, and of all questions about one proposal together; of a question that a technician waits for.
 LLM_TIMEOUT = env.float("LLM_TIMEOUT_SECONDS", default=60.0)
-LLM_WORDING_SECONDS = env.float("LLM_WORDING_SECONDS", default=180.0)
+LLM_WORDING_SECONDS = env.float("LLM_WORDING_SECONDS", default=90.0)
 LLM_HELP_SECONDS = env.float("LLM_HELP_SECONDS", default=20.0)
 # Seconds and questions for what mining leaves undecided about a proposal, when a reviewer asks.
 LLM_JUDGE_SECONDS = env.float("LLM_JUDGE_SECONDS", default=20.0)

@@ -1,6 +1,7 @@
 """One revision's wording: under a lease of its own, beside the analysis, which never waits for it."""
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -119,6 +120,7 @@ def _ask_all(
     texts: list[WordedText] = []
     names = private_names(proposal.account_id)
     fallback, hopeless = "", False
+    until = time.monotonic() + settings.LLM_WORDING_SECONDS
     for number, batch in enumerate(batches(nodes)):
         here = heads if number == 0 else ()
         pieces = [*here, *(piece for node in batch for piece in node.pieces())]
@@ -126,7 +128,7 @@ def _ask_all(
             continue
         if not hopeless:
             try:
-                texts += _ask(proposal, batch, here, problems, names)
+                texts += _ask(proposal, batch, here, problems, names, until - time.monotonic())
                 continue
             except NoAnswer as error:
                 fallback = fallback or error.reason
@@ -141,6 +143,7 @@ def _ask(
     heads: Sequence[Piece],
     problems: Sequence[str],
     names: PrivateNames,
+    seconds: float,
 ) -> list[WordedText]:
     """Raises NoAnswer."""
     placeholders = Placeholders(names)
@@ -158,7 +161,7 @@ def _ask(
             content=content,
             schema=schema_of(nodes, heads),
             placeholders=placeholders,
-            seconds=settings.LLM_WORDING_SECONDS,
+            seconds=seconds,
             max_tokens=8_000,
         )
     )

@@ -109,13 +109,14 @@ def test_leases(scrape: Any) -> None:
 
 def test_the_queue(scrape: Any) -> None:
     with redis.Redis.from_url(django_settings.REDIS_URL) as store:
-        store.delete("flowpilot", "unacked")
-        store.rpush("flowpilot", "1", "2", "3")
+        store.delete("flowpilot", django_settings.LOW_PRIORITY_QUEUE, "unacked")
+        store.rpush("flowpilot", "1", "2")
+        store.rpush(django_settings.LOW_PRIORITY_QUEUE, "3")
         store.hset("unacked", "4", "x")
         try:
             found = scrape()
         finally:
-            store.delete("flowpilot", "unacked")
+            store.delete("flowpilot", django_settings.LOW_PRIORITY_QUEUE, "unacked")
     assert (found["flowpilot_queue_length", ()], found["flowpilot_queue_taken", ()]) == (3, 1)
 
 

@@ -13,7 +13,7 @@ from flowpilot.common.leases import lease_take
 from flowpilot.llm.models import Fallback, LanguageModel, ModelCall
 from proposals.models import FlowProposal, ProposalWording, ReviewDraft
 from proposals.review import proposal_approve, proposal_publish, proposal_undo
-from proposals.tasks import word_proposals
+from proposals.tasks import BEHIND_ALL_OTHERS, word_proposals
 from proposals.wordings import run
 from proposals.wordings.choosing import wording_choose
 from proposals.wordings.run import LEASE, proposal_word, proposals_to_word
@@ -256,10 +256,10 @@ def test_due_are_pending_proposals_of_accounts_that_allow_it(cast: Cast, monkeyp
     allow_model(cast.account, "http://127.0.0.1:1/v1")
     allow_model(cast.other_account, "http://127.0.0.1:1/v1", words_proposals=False)
     assert list(proposals_to_word(timezone.now())) == [mine]
-    queued: list[int] = []
-    monkeypatch.setattr("proposals.tasks.word_proposal.delay", queued.append)
+    queued: list[Any] = []
+    monkeypatch.setattr("proposals.tasks.word_proposal.apply_async", lambda args, **how: queued.append((args, how)))
     assert word_proposals() == 1
-    assert queued == [mine.pk]
+    assert queued == [((mine.pk,), BEHIND_ALL_OTHERS)]
 
 
 def test_choice_becomes_a_draft_and_own_words_stay(cast: Cast) -> None:

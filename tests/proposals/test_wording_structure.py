@@ -11,6 +11,7 @@ from flowpilot.accounts.models import Account
 from proposals.analysis.run import analyze_account
 from proposals.models import FlowProposal, ProposalWording
 from proposals.tasks import word_proposals
+from proposals.wordings.run import proposal_word
 from sessions.models import AISession
 from tests.conftest import Cast
 from tests.factories import make_session
@@ -86,7 +87,7 @@ def test_analysis_finds_the_same(cast: Cast, settings: Any, monkeypatch: pytest.
         add_sessions(cast.account)
         analyze_account(cast.account.pk)
         assert not server.asked, "analysis waits for no model"
-        monkeypatch.setattr("proposals.tasks.word_proposal.delay", _now)
+        monkeypatch.setattr("proposals.tasks.word_proposal.apply_async", _now)
         assert word_proposals() == 2
         assert server.asked or mood == "dead"
     assert structure(cast.account) == without
@@ -95,10 +96,8 @@ def test_analysis_finds_the_same(cast: Cast, settings: Any, monkeypatch: pytest.
         assert not any(text["words"] for text in wording.texts)
 
 
-def _now(proposal_id: int) -> None:
-    from proposals.tasks import word_proposal
-
-    word_proposal(proposal_id)
+def _now(args: tuple[int], **_: Any) -> None:
+    proposal_word(proposal_id=args[0])
 
 
 @pytest.mark.parametrize("mood", ["dead", "slow", "lying"])
