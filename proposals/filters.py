@@ -7,18 +7,27 @@ import django_filters
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 
 from flowpilot.common.filters import TimeFilter
+from flowpilot.common.parameters import WholeNumberFilter
 from flowpilot.flows.models import Flow
 from proposals.models import FlowProposal
 from proposals.queue import Tab, tab_q
 from proposals.search import search_filter
 from sessions.models import Tier, tier_q
 
+MOST_DAYS = 10_000
+
 
 def _own_flows(request: HttpRequest | None) -> QuerySet[Flow]:
     """Another account's flow is as unknown as one that does not exist; a schema is made without a request."""
     return Flow.objects.for_user(request.user) if request else Flow.objects.none()
+
+
+@extend_schema_field({"type": "number", "minimum": 0, "maximum": MOST_DAYS})
+class DaysFilter(django_filters.NumberFilter):
+    """Days, whole or not."""
 
 
 class FlowProposalFilter(django_filters.FilterSet):
@@ -41,10 +50,8 @@ class FlowProposalFilter(django_filters.FilterSet):
     account = django_filters.CharFilter(field_name="account__slug", label="Account")
     created_after = TimeFilter(field_name="created_at", lookup_expr="gte", label="Created after")
     created_before = TimeFilter(field_name="created_at", lookup_expr="lt", label="Created before")
-    waiting_days = django_filters.NumberFilter(
-        method="filter_waiting", min_value=0, max_value=10_000, label="Waiting (days or more)"
-    )
-    min_sessions = django_filters.NumberFilter(
+    waiting_days = DaysFilter(method="filter_waiting", min_value=0, max_value=MOST_DAYS, label="Waiting (days or more)")
+    min_sessions = WholeNumberFilter(
         field_name="supporting_session_count", lookup_expr="gte", label="Sessions (at least)"
     )
     target_flow = django_filters.ModelChoiceFilter(queryset=_own_flows, label="Changes the flow")

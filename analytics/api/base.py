@@ -1,6 +1,6 @@
 """What every metrics endpoint shares: the scope's parameters, the permission, and how figures are told."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -16,17 +16,18 @@ from analytics.scope import DEFAULT_PERIOD, PERIODS, Scope
 from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ApiMixin, ProblemSerializer
 from flowpilot.common.errors import InvalidInput
+from flowpilot.common.parameters import NUMBER
 from flowpilot.common.statistics import Rate
 
 SCOPE_PARAMETERS = [
     OpenApiParameter("days", int, enum=PERIODS, description=f"The last so many days (default {DEFAULT_PERIOD})."),
     OpenApiParameter("first", OpenApiTypes.DATE, description="First day of the period, with `last`."),
     OpenApiParameter("last", OpenApiTypes.DATE, description="Last day of the period."),
-    OpenApiParameter("team", int),
+    OpenApiParameter("team", NUMBER),
     OpenApiParameter("domain", str, description="`-` is the sessions without a domain."),
-    OpenApiParameter("client", int),
+    OpenApiParameter("client", NUMBER),
     OpenApiParameter("technician", str, description="Email address."),
-    OpenApiParameter("flow", int),
+    OpenApiParameter("flow", NUMBER),
     OpenApiParameter("zone", str, description="Time zone, such as Europe/Berlin (default: the account's)."),
 ]
 
@@ -65,11 +66,19 @@ class DifferenceSerializer(serializers.Serializer):
     high = serializers.FloatField()
 
 
+class _OldTimeField(serializers.DateTimeField):
+    """RFC 3339 has offsets of whole minutes only; before there were zones each town kept its own time to the second."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        told: datetime = super().enforce_timezone(value)
+        return told.astimezone(UTC) if (told.utcoffset() or timedelta()) % timedelta(minutes=1) else told
+
+
 class PeriodSerializer(serializers.Serializer):
     """The period that was counted, as far as it has gone."""
 
-    start = serializers.DateTimeField()
-    end = serializers.DateTimeField()
+    start = _OldTimeField()
+    end = _OldTimeField()
     zone = serializers.CharField()
 
 

@@ -23,7 +23,7 @@ from analytics.metrics.flows import FlowRow, Quality, flow_link, flow_rows, foun
 from analytics.metrics.ways import Ways, ways
 from analytics.scope import Scope
 from flowpilot.common.api import ProblemSerializer
-from flowpilot.common.errors import InvalidInput
+from flowpilot.common.parameters import NUMBER, whole_number
 from flowpilot.common.statistics import Difference
 from flowpilot.flows.models import FlowVersion
 from proposals.health import VersionHealth, versions_health
@@ -155,7 +155,7 @@ class FlowView(MetricsView):
     @extend_schema(
         parameters=[
             *(parameter for parameter in SCOPE_PARAMETERS if parameter.name != "flow"),
-            OpenApiParameter("version", int, description="A version's number (default: the current one)."),
+            OpenApiParameter("version", NUMBER, description="A version's number (default: the current one)."),
         ],
         responses={200: FlowMetricsSerializer, **ERRORS, 404: ProblemSerializer},
     )
@@ -163,7 +163,7 @@ class FlowView(MetricsView):
         return super().get(request)
 
     def figures(self, scope: Scope, request: Request) -> dict[str, Any]:
-        flow, version = found_flow(scope.user, self.kwargs["pk"], _number(request.query_params.get("version", "")))
+        flow, version = found_flow(scope.user, self.kwargs["pk"], whole_number(request.query_params, "version"))
         scope = scope.narrowed(flow=flow)
         versions = list(with_endings(FlowVersion.objects.filter(flow=flow)).order_by("-number"))
         found = qualities(scope, versions)
@@ -174,12 +174,6 @@ class FlowView(MetricsView):
             "versions": [_quality(found[row.version.pk], row) for row in versions_health(versions, sessions)],
             **_ways(version, ways(scope, version)),
         }
-
-
-def _number(text: str) -> int | None:
-    if text and not (text.isdecimal() and len(text) < 10):
-        raise InvalidInput("A version is a number.", details={"version": [f"“{text[:40]}” is none."]})
-    return int(text) if text else None
 
 
 def _flow(row: FlowRow) -> dict[str, Any]:

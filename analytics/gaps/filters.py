@@ -6,6 +6,7 @@ import django_filters
 from django.db.models import QuerySet
 
 from analytics.gaps.models import KnowledgeGap
+from flowpilot.common.parameters import WholeNumberFilter
 
 UNSETTLED = "unsettled"
 UNRATED = "unrated"
@@ -19,7 +20,7 @@ class KnowledgeGapFilter(django_filters.FilterSet):
     severity = django_filters.CharFilter(method="filter_severity", help_text="high, medium, low or unrated")
     owner = django_filters.CharFilter(method="filter_owner", help_text="An address, `me` or `nobody`.")
     domain = django_filters.CharFilter(field_name="problem_domain")
-    flow = django_filters.NumberFilter(field_name="flow_id")
+    flow = WholeNumberFilter(field_name="flow_id")
     team = django_filters.CharFilter(field_name="team__name")
 
     class Meta:

@@ -20,6 +20,7 @@ from rest_framework.viewsets import GenericViewSet
 from flowpilot.common.errors import Conflict, InvalidInput, ServiceError, Stale
 from flowpilot.common.idempotency import HEADER, KeyReused, Replay, claim, digest_of, keep, key_of
 from flowpilot.common.models import IdempotentRequest
+from flowpilot.common.parameters import require_values
 from flowpilot.common.problems import MEDIA_TYPE, problem
 
 
@@ -64,6 +65,7 @@ class ApiMixin(APIView):
             # Before permissions: what nobody may do is no question of a role.
             raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
+        require_values(request.query_params)
         if request.method in SAFE_METHODS or self.reads_stream:
             return
         if (key := key_of(request)) is not None:

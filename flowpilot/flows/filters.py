@@ -4,12 +4,13 @@ from typing import Any
 
 import django_filters
 
+from flowpilot.common.parameters import TrueFalseFilter
 from flowpilot.flows.models import Flow, overdue_q
 
 
 class FlowFilter(django_filters.FilterSet):
     owner = django_filters.CharFilter(field_name="owner__email", lookup_expr="iexact", label="The owner, by email")
-    overdue = django_filters.BooleanFilter(method="filter_overdue", label="Review overdue")
+    overdue = TrueFalseFilter(method="filter_overdue", label="Review overdue")
 
     class Meta:
         model = Flow

@@ -30,7 +30,10 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 def add_pydantic_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Post-processing hook: put the models' JSON Schemas among the components."""
+    """Post-processing hook: put the models' JSON Schemas among the components.
+
+    Raises ValueError where a serializer has the name of one of them: the answers would be told of wrongly.
+    """
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     found: dict[str, Any] = {}
     models: tuple[type[BaseModel], ...] = (SessionRecord, FlowDefinition, FlowDiff)
@@ -44,20 +47,36 @@ def add_pydantic_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any
     return result
 
 
+def allow_null_once(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Post-processing hook: what may be anything may be null; as one of two, of which both allow it, it could not."""
+    for schema in result["components"]["schemas"].values():
+        for about in schema.get("properties", {}).values():
+            if {} in about.get("oneOf", []):
+                del about["oneOf"]
+    return result
+
+
 def add_common_parameters(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Post-processing hook: the parameters that the views' base reads."""
+    """Post-processing hook: the parameters that the views' base reads, and what it asks of all of them."""
     schemas = result["components"]["schemas"]
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
             parameters = operation.setdefault("parameters", [])
+            for parameter in parameters:
+                if parameter["in"] == "query" and parameter["schema"] == {"type": "string"}:
+                    parameter["schema"]["pattern"] = _VALUE
+            if "requestBody" in operation:
+                operation["requestBody"].setdefault("required", True)
             if method != "get":
                 why = "With the same key it is done once."
-                parameters.append(_header("Idempotency-Key", why, "^[ -~]{1,255}$"))
+                parameters.append(_header("Idempotency-Key", why, "^[ -~]{1,255}$", "night-of-2026-01-31"))
             if "412" in operation["responses"]:
                 why = "The `ETag` of what you have read."
-                parameters.append(_header("If-Match", why, '^(W/)?"[0-9]{1,9}-[a-z_]*-[0-9a-f]{16}"$'))
+                pattern = '^(W/)?"[0-9]{1,9}-[a-z_]*-[0-9a-f]{16}"$'
+                parameters.append(_header("If-Match", why, pattern, '"1-pending-0123456789abcdef"'))
             if _ROWS.fullmatch(path) and method == "get":
                 parameters.append(_fields_parameter(_fields(schemas, operation)))
+                _tell_of_parts(schemas, operation)
     return result
 
 
@@ -67,17 +86,21 @@ _ROWS = re.compile(
     r"(?:\{id\}/)?"
 )
 
+# Not empty, and without what PostgreSQL cannot compare.
+_VALUE = r"^[^\u0000]+$"
 
-def _header(name: str, description: str, pattern: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", "pattern": pattern}}
+
+def _header(name: str, description: str, pattern: str, example: str) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": pattern}
+    return {"name": name, "in": "header", "description": description, "schema": schema, "example": example}
 
 
 def _fields(schemas: dict[str, Any], operation: dict[str, Any]) -> list[str]:
     """The fields of the row, or of each row of the page, that an operation answers with."""
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    found = schemas[schema["$ref"].rpartition("/")[2]]["properties"]
+    found = schemas[_name(schema)]["properties"]
     if "results" in found:
-        found = schemas[found["results"]["items"]["$ref"].rpartition("/")[2]]["properties"]
+        found = schemas[_name(found["results"]["items"])]["properties"]
     return list(found)
 
 
@@ -90,3 +113,22 @@ def _fields_parameter(names: list[str]) -> dict[str, Any]:
         "explode": False,
         "schema": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": names}},
     }
+
+
+def _tell_of_parts(schemas: dict[str, Any], operation: dict[str, Any]) -> None:
+    """With `fields` an answer has a part of each row, whose schema is the row's with nothing required."""
+    media = operation["responses"]["200"]["content"]["application/json"]
+    whole = _name(media["schema"])
+    rows = schemas[whole]["properties"].get("results")
+    row = _name(rows["items"]) if rows else whole
+    part = {name: value for name, value in schemas[row].items() if name != "required"}
+    schemas[f"{row}Part"] = {**part, "description": "What `fields` names of it.", "minProperties": 1}
+    if rows:
+        results = {**rows, "items": {"$ref": f"#/components/schemas/{row}Part"}}
+        properties = {**schemas[whole]["properties"], "results": results}
+        schemas[f"{whole}Part"] = {**schemas[whole], "properties": properties}
+    media["schema"] = {"anyOf": [media["schema"], {"$ref": f"#/components/schemas/{whole}Part"}]}
+
+
+def _name(schema: dict[str, Any]) -> str:
+    return str(schema["$ref"].rpartition("/")[2])

@@ -42,6 +42,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "flowpilot.openapi.hooks.allow_null_once",
         "flowpilot.openapi.hooks.add_pydantic_schemas",
         "flowpilot.openapi.hooks.add_common_parameters",
         "flowpilot.openapi.refusals.add_refusals",

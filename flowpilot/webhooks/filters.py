@@ -4,6 +4,7 @@ import django_filters
 from django.db.models import QuerySet
 
 from flowpilot.common.filters import TimeFilter
+from flowpilot.common.parameters import WholeNumberFilter
 from flowpilot.webhooks.models import EventType, WebhookDelivery, WebhookEndpoint
 
 
@@ -23,7 +24,7 @@ class WebhookEndpointFilter(django_filters.FilterSet):
 
 class WebhookDeliveryFilter(django_filters.FilterSet):
     account = django_filters.CharFilter(field_name="account__slug", label="Account")
-    endpoint = django_filters.NumberFilter(field_name="endpoint_id", label="The endpoint, by id")
+    endpoint = WholeNumberFilter(field_name="endpoint_id", label="The endpoint, by id")
     created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
 

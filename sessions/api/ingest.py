@@ -16,6 +16,7 @@ from sessions.ingest.lines import lines_ingest, told
 from sessions.records import Line, RecordError, line_of_object
 
 MAX_BULK = 1_000
+RECORD = {"$ref": "#/components/schemas/SessionRecord"}
 TWICE = RecordError("external_id", "comes twice in this list; the first one was taken")
 
 
@@ -49,8 +50,9 @@ class IngestActions(TenantViewSet):
         ),
         parameters=[ACCOUNT_PARAMETER],
         request={"application/json": {"oneOf": [
-            {"$ref": "#/components/schemas/SessionRecord"},
-            {"type": "array", "maxItems": MAX_BULK, "items": {"$ref": "#/components/schemas/SessionRecord"}},
+            RECORD,
+            # What is no record is told in its place.
+            {"type": "array", "maxItems": MAX_BULK, "items": {"anyOf": [RECORD, {}]}},
         ]}},
         responses={200: RESULTS, 201: RESULTS, 400: ProblemSerializer, 403: ProblemSerializer, 404: ProblemSerializer},
     )  # fmt: skip

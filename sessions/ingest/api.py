@@ -23,6 +23,7 @@ from flowpilot.accounts.selectors import ACCOUNT_PARAMETER, account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.idempotency import claim, hash_begun, keep, key_of
+from flowpilot.common.parameters import NUMBER, whole_number
 from flowpilot.common.reading import RowSerializer
 from sessions.filters import IngestJobFilter
 from sessions.ingest.jobs import ingest_job_admit, ingest_job_create, ingest_results
@@ -31,6 +32,7 @@ from sessions.ingest.receive import body_received
 
 NDJSON = "application/x-ndjson"
 OUTCOMES = ["imported", "updated", "unchanged", "bad"]
+AFTER = {**NUMBER, "minimum": 0}
 
 
 class NdjsonParser(BaseParser):
@@ -85,11 +87,8 @@ class IngestJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantV
             "nothing; another content under one external_id replaces it; of two lines with one id the later stays. "
             "Jobs of one account are worked off one after another, in their order."
         ),
-        parameters=[
-            ACCOUNT_PARAMETER,
-            OpenApiParameter("Content-Encoding", OpenApiTypes.STR, "header", enum=["gzip", "identity"]),
-        ],
-        request={NDJSON: OpenApiTypes.BINARY},
+        parameters=[ACCOUNT_PARAMETER],
+        request={NDJSON: {"type": "string", "format": "binary", "minLength": 1}},
         responses={
             202: OpenApiResponse(IngestJobSerializer, description="The job; `Location` is its address."),
             **dict.fromkeys((400, 403, 404, 409, 413), ProblemSerializer),
@@ -125,7 +124,8 @@ class IngestJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantV
         ),
         parameters=[
             OpenApiParameter("outcome", OpenApiTypes.STR, enum=OUTCOMES, description="Only these."),
-            OpenApiParameter("after", OpenApiTypes.INT, description="Only lines after this one."),
+            OpenApiParameter("after", AFTER, description="Only lines after this one."),
+            OpenApiParameter("format", exclude=True),
         ],
         responses={(200, NDJSON): OpenApiTypes.STR, 400: ProblemSerializer},
     )
@@ -137,12 +137,11 @@ class IngestJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantV
     )
     def results(self, request: Request, pk: str) -> HttpResponseBase:
         job = self.get_object()
-        outcome, after = request.query_params.get("outcome", ""), request.query_params.get("after", "0")
+        outcome = request.query_params.get("outcome", "")
+        after = whole_number(request.query_params, "after", least=0) or 0
         if outcome and outcome not in OUTCOMES:
             raise InvalidInput("There is no such outcome.", details={"outcome": f"One of {', '.join(OUTCOMES)}."})
-        if not (after.isdecimal() and len(after) < 10):
-            raise InvalidInput("A line's number is a whole number.", details={"after": "This is none."})
-        return StreamingHttpResponse(ingest_results(job, outcome, int(after)), content_type=NDJSON)
+        return StreamingHttpResponse(ingest_results(job, outcome, after), content_type=NDJSON)
 
 
 def _is_gzipped(request: Request) -> bool:

@@ -6,7 +6,7 @@ has.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from django.db import connection, transaction
@@ -205,7 +205,7 @@ def _replace(account: Account, changed: Sequence[tuple[SessionRecord, str, _Know
 
 def _add_steps(account: Account, sessions: Sequence[tuple[int, SessionRecord]]) -> None:
     rows = (
-        (pk, position, step.kind, step.prompt, step.options, step.selected_option, step.response, step.at)
+        (pk, position, step.kind, step.prompt, step.options, step.selected_option, step.response, _utc(step.at))
         for pk, record in sessions
         for position, step in enumerate(record.steps or ())
     )
@@ -227,8 +227,8 @@ def _values(record: SessionRecord, names: _Names, digest: str, received: datetim
         "team_id": names.teams[record.team] if record.team else None,
         "technician_email": email,
         "technician_id": names.people.get(email),
-        "started_at": started_at,
-        "ended_at": ended_at,
+        "started_at": _utc(started_at),
+        "ended_at": _utc(ended_at),
         "resolution_summary": record.resolution_summary,
         "transcript": [turn.model_dump() for turn in record.transcript] if record.transcript is not None else None,
         "flow_id": flow_id,
@@ -240,6 +240,11 @@ def _values(record: SessionRecord, names: _Names, digest: str, received: datetim
         "texts_removed_at": None,
         "updated_at": now,
     }
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    """PostgreSQL takes no offset of 16 hours and more, which ISO 8601 allows."""
+    return time and time.astimezone(UTC)
 
 
 def _times(record: SessionRecord, received: datetime) -> tuple[datetime, datetime | None]:

@@ -1,7 +1,7 @@
-"""Hooks of Schemathesis: addresses name rows that are there, half of the time, and every answer is counted.
+"""Hooks of Schemathesis: requests are about rows that are there, and every answer is counted.
 
-Loaded by the `st` process, which learns from its environment where to find rows (`FUZZ_URL`, `FUZZ_KEY`) and where to
-write the counts (`FUZZ_COUNTS`).
+What no schema can tell is mended: `tests/contract/sense.py`. Loaded by the `st` process, which learns from its
+environment where to find rows (`FUZZ_URL`, `FUZZ_KEY`, `FUZZ_ROWS`) and where to write the counts (`FUZZ_COUNTS`).
 """
 
 import atexit
@@ -15,29 +15,41 @@ from typing import Any
 import httpx
 import schemathesis
 
+from tests.contract.sense import Sense
+
 URL, KEY = os.environ["FUZZ_URL"], os.environ["FUZZ_KEY"]
 COUNTS: dict[str, Counter[str]] = defaultdict(Counter)
-_ids: dict[str, list[Any]] = {}
 _chance = random.Random(1)
+_found: dict[str, list[dict[str, Any]]] = {}
 
 
-def ids(collection: str) -> list[Any]:
-    """Ids of rows of a collection such as `/api/v1/flows/`, as they stood at its first use."""
-    if collection not in _ids:
-        answer = httpx.get(f"{URL}{collection}", headers={"Authorization": f"Bearer {KEY}"})
+def found(collection: str) -> list[dict[str, Any]]:
+    """Rows of a collection such as `/api/v1/flows/`, as they stood at its first use."""
+    if collection not in _found:
+        answer = httpx.get(f"{URL}{collection}?page_size=500", headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
         rows = answer.json().get("results", []) if answer.status_code == 200 else []
-        _ids[collection] = [row["id"] for row in rows if isinstance(row, dict) and "id" in row]
-    return _ids[collection]
+        _found[collection] = [row for row in rows if isinstance(row, dict) and "id" in row]
+    return _found[collection]
+
+
+_sense = Sense(json.loads(os.environ["FUZZ_ROWS"]), found, _chance)
+
+
+def is_right(case: Any) -> bool:
+    return case.meta is not None and bool(case.meta.generation.mode.is_positive)
 
 
 @schemathesis.hook
-def map_path_parameters(ctx: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-    # What is not a number is wrong on purpose, and stays so.
-    if not path_parameters or not isinstance(path_parameters.get("id"), int) or _chance.random() < 0.5:
-        return path_parameters
-    collection = ctx.operation.path.partition("{id}")[0]
-    found = ids(collection) or ids(collection.replace("/metrics/", "/"))
-    return {**path_parameters, "id": _chance.choice(found)} if found else path_parameters
+def before_call(ctx: Any, case: Any, **kwargs: Any) -> None:
+    _sense.make(case, right=is_right(case))
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(ctx: Any, value: Any) -> bytes:
+    """A body of lines is any bytes: what is wrong with one of them is told in the job's results."""
+    body = value.encode(errors="replace") if isinstance(value, str) else bytes(getattr(value, "data", value))
+    # Strings of a binary format are made without regard to their least length.
+    return body or (b"{}\n" if is_right(ctx.case) else b"")
 
 
 @schemathesis.hook

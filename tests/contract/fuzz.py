@@ -21,7 +21,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from tests.contract.seed import Seeded
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -37,17 +41,18 @@ class Found:
     code: int
 
 
-def fuzz(url: str, key: str, cases: int, folder: Path, *options: str) -> Found:
+def fuzz(url: str, seeded: "Seeded", cases: int, folder: Path, *options: str) -> Found:
     """Call every operation of the server at `url` at least `cases` times, unless it has fewer ways to be called."""
     report, counts = folder / "report.xml", folder / "counts.json"
     command = [
         str(BIN / "st"), "--config-file", "tests/contract/schemathesis.toml", "run", f"{url}/api/v1/schema/",
-        "--url", f"{url}/", "--header", f"Authorization: Bearer {key}",
+        "--url", f"{url}/", "--header", f"Authorization: Bearer {seeded.key}",
         "--max-examples", str(cases), "--checks", "all", "--generation-deterministic", "--continue-on-failure",
         "--no-color", "--suppress-health-check", "all", "--report-junit-path", str(report), "--request-timeout", "60",
         *options,
     ]  # fmt: skip
-    told = {"FUZZ_URL": url, "FUZZ_KEY": key, "FUZZ_COUNTS": str(counts)}
+    told = {"FUZZ_URL": url, "FUZZ_KEY": seeded.key, "FUZZ_COUNTS": str(counts)}
+    told["FUZZ_ROWS"] = json.dumps(seeded.rows)
     told["SCHEMATHESIS_HOOKS"] = "tests.contract.calls"
     done = subprocess.run(
         command, cwd=BASE_DIR, env={**os.environ, **told}, capture_output=True, text=True, check=False
@@ -135,11 +140,11 @@ def main() -> int:
     call_command("migrate", verbosity=0)
     from tests.contract.seed import seed
 
-    _, key = seed()
+    seeded = seed(proposals=min(500, 4 * options.cases))
     only = ["--include-name-regex", options.only] if options.only else []
     started = time.monotonic()
     with server() as url, tempfile.TemporaryDirectory() as folder:
-        found = fuzz(url, key, options.cases, Path(folder), *only)
+        found = fuzz(url, seeded, options.cases, Path(folder), *only)
     options.summary.parent.mkdir(parents=True, exist_ok=True)
     options.summary.write_text(summary(found, options.cases, time.monotonic() - started))
     sys.stdout.write(found.output)

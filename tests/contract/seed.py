@@ -1,10 +1,15 @@
 """An account with something of every kind in it, for whoever calls the API from outside."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from django.db import transaction
 
 from flowpilot.accounts.apikeys import api_key_create
 from flowpilot.accounts.models import Account
 from flowpilot.accounts.roles import Role
+from flowpilot.flows.models import Flow
+from sessions.models import Client
 from tests.common.rows import make_rows
 from tests.conftest import Cast, make_cast
 from tests.factories import definition, make_flow, make_proposal, make_session, record
@@ -12,19 +17,42 @@ from tests.factories import definition, make_flow, make_proposal, make_session, 
 PROPOSALS = 12
 
 
+@dataclass(frozen=True)
+class Seeded:
+    """`key` is the text of an API key that may do what the account's owner may; `rows` are what parameters name."""
+
+    cast: Cast
+    key: str
+    rows: dict[str, list[Any]]
+
+
 @transaction.atomic
-def seed() -> tuple[Cast, str]:
-    """Northwind with flows, sessions, proposals to decide and a row of everything else; and the text of an API key
-    that may do what its owner may."""
+def seed(proposals: int = PROPOSALS) -> Seeded:
+    """Northwind with flows, sessions, proposals to decide and a row of everything else."""
     cast = make_cast()
     make_rows(cast.account, "Homeland", cast.olivia, cast.team)
-    fill(cast.account)
+    fill(cast.account, proposals)
     _, key = api_key_create(actor=cast.olivia, account=cast.account, name="Contract", role=Role.OWNER)
-    return cast, key
+    flows = list(Flow.objects.filter(account=cast.account))
+    return Seeded(
+        cast,
+        key,
+        {
+            "team": [cast.team.pk],
+            "team_word": [cast.team.name],
+            "client": list(Client.objects.filter(account=cast.account).values_list("pk", flat=True)),
+            "flow": [flow.pk for flow in flows],
+            "flow_word": [flow.key for flow in flows],
+            "target_flow": [flow.pk for flow in flows],
+            "definition": [definition()],
+            "owner": [cast.alice.email, cast.olivia.email],
+            "account": [cast.account.slug],
+        },
+    )
 
 
-def fill(account: Account) -> None:
-    for number in range(PROPOSALS):
+def fill(account: Account, proposals: int) -> None:
+    for number in range(proposals):
         make_proposal(account, sessions=2, title=f"Printer {number} is offline", proposed_flow_data=definition())
     for number in range(5):
         make_flow(account, title=f"Flow {number}", definition=definition(question=f"Is lamp {number} on?"))

@@ -106,6 +106,15 @@ def test_times_that_are_missing_come_from_the_steps(cast: Cast) -> None:
     assert session.ended_at == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
 
+def test_an_offset_that_no_country_has(cast: Cast) -> None:
+    obj = record("CW-1", started_at="2026-03-01T00:00:00+23:59", ended_at="2026-03-01T00:00:00-23:59", steps=[
+        {"kind": "note", "prompt": "One", "at": "2026-03-01T10:00:00-18:08"},
+    ])  # fmt: skip
+    assert outcomes(take(cast.account, obj)) == ["imported"]
+    assert AISession.objects.get().started_at == datetime(2026, 2, 28, 0, 1, tzinfo=UTC)
+    assert outcomes(take(cast.account, {**obj, "title": "Changed"})) == ["updated"]
+
+
 def test_without_any_time_the_same_record_keeps_its_first(cast: Cast) -> None:
     obj = record("CW-1", started_at=None, ended_at=None)
     take(cast.account, obj)

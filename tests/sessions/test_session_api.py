@@ -145,6 +145,7 @@ def test_ids_that_are_none(cast: Cast, api: Any, pk: str) -> None:
         ("tier=discovery", {"B"}),
         ("started_after=2026-02-01T00:00:00Z", {"B"}),
         ("started_before=2026-02-01T00:00:00Z", {"A"}),
+        ("started_before=2026-01-31T23:00:00-18:08", {"A"}),
         ("status=resolved&client=Globex", set()),
     ],
 )
@@ -169,6 +170,7 @@ def test_filters(cast: Cast, api: Any, query: str, found: set[str]) -> None:
         ("status=done", "status"),
         ("tier=high", "tier"),
         ("started_after=soon", "started_after"),
+        ("started_after=0001-01-01T00:00:00%2B10:00", "started_after"),
         ("client=%00", "client"),
     ],
 )

@@ -67,7 +67,12 @@ class FlowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return FlowListSerializer if self.action == "list" else FlowSerializer
 
-    @extend_schema(summary="List the versions of a flow", responses=FlowVersionSerializer(many=True))
+    # The orders of flows are none of their versions.
+    @extend_schema(
+        summary="List the versions of a flow",
+        parameters=[OpenApiParameter("ordering", exclude=True)],
+        responses=FlowVersionSerializer(many=True),
+    )
     @action(detail=True, pagination_class=None, filterset_class=None)
     def versions(self, request: Request, pk: str) -> Response:
         """The flow's versions, newest first, without their definitions."""

@@ -1,0 +1,39 @@
+"""Parameters of queries: what is no value of its kind is refused, and told of by its name."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Cast
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "flows/?status=",
+        "sessions/?client=",
+        "metrics/summary/?last=",
+        "flows/?overdue=null",
+        "gaps/?flow=1.5e300",
+        "gaps/?flow=0",
+        "proposals/?min_sessions=many",
+        "psa-pushes/?created_after=0001-01-01T00:00:00%2B10:00",
+        "audit-events/?created_before=0001-01-01T00:00:00%2B10:00",
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(cast: Cast, api: Any, address: str) -> None:
+    response = api(cast.olivia).get(f"/api/v1/{address}")
+    assert response.status_code == 400, response.content
+    name = address.partition("?")[2].partition("=")[0]
+    assert [error["parameter"] for error in response.json()["errors"]] == [name]
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_true_and_false_are_taken(cast: Cast, api: Any, value: str) -> None:
+    assert api(cast.olivia).get(f"/api/v1/flows/?overdue={value}").status_code == 200
+
+
+def test_a_time_before_there_were_zones_is_told_in_utc(cast: Cast, api: Any) -> None:
+    query = "first=1800-01-01&last=1800-01-02&zone=America/New_York"
+    response = api(cast.alice).get(f"/api/v1/metrics/summary/?{query}")
+    assert response.json()["period"]["start"] == "1800-01-01T04:56:02Z"
