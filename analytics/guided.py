@@ -11,11 +11,11 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import CharField, F, Func, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 from django.db.models.lookups import Exact, In, IsNull
 
-from analytics.facts import FACTS, Fact
+from analytics.facts import FACTS, Fact, looked_up
 from flowpilot.flows.models import FlowVersion
 from proposals.models import SessionAnalysis
 from sessions.models import AISession, SessionStep
@@ -33,14 +33,12 @@ WAY = Func(_ANSWERED, _STANDS_AT, function="array_append", output_field=ArrayFie
 # The last node of the way: where the session was last, on the flow.
 _LAST_PLACE = Coalesce(_STANDS_AT, Subquery(_STEPS.order_by("-position").values("node_id")[:1]))
 # Nothing tells where a session from elsewhere stands, but its analysis, which follows its answers through the flow.
-_FOLLOWED = Q(node_id="", is_worked_here=False) & Q(
-    Exists(
-        SessionAnalysis.objects.filter(
-            session=OuterRef("pk"),
-            flow_version=OuterRef("flow_version"),
-            state=SessionAnalysis.State.DONE,
-            outcome=SessionAnalysis.Outcome.FOLLOWED,
-        )
+_FOLLOWED = Q(node_id="", is_worked_here=False) & looked_up(
+    SessionAnalysis.objects.filter(
+        session=OuterRef("pk"),
+        flow_version=OuterRef("flow_version"),
+        state=SessionAnalysis.State.DONE,
+        outcome=SessionAnalysis.Outcome.FOLLOWED,
     )
 )
 
@@ -69,13 +67,13 @@ def left_q(node_id: str) -> Q:
 
 def came_to_q(node_id: str) -> Q:
     """Whether the session answered a node or stands at it."""
-    return Q(node_id=node_id) | Q(Exists(_STEPS.filter(node_id=node_id)))
+    return Q(node_id=node_id) | looked_up(_STEPS.filter(node_id=node_id), "position")
 
 
 def answered_q(node_id: str, label: str | None) -> Q:
     """Whether the session gave a node this answer; None is one of its own."""
     steps = _STEPS.filter(node_id=node_id)
-    return Q(Exists(steps.filter(selected_option=None) if label is None else steps.filter(selected_option=label)))
+    return looked_up(steps.filter(selected_option=label) if label is not None else steps.filter(selected_option=None))
 
 
 def went_q(place: int, source: str, target: str) -> Q:

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from django.db.models import Q
 
-from analytics.facts import Fact
+from analytics.facts import ACCEPTED, Fact
 from proposals.models import FlowProposal
 
 Status, Type = FlowProposal.Status, FlowProposal.Type
 
-ACCEPTED: Sequence[str] = (Status.APPROVED, Status.MODIFIED)
 DECISIONS: Sequence[str] = (*ACCEPTED, Status.REJECTED, Status.DISMISSED)
 REVIEWED_TYPES: Sequence[str] = (Type.NEW_FLOW, Type.ENHANCEMENT, Type.BRANCH_ADDITION)
 # Bounds of the confidence; the last bin has its upper one, too. The bounds of the tiers are among them.

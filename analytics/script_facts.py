@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from django.db.models import Exists, OuterRef, Q
 
 from analytics.combined import choice_maker, combined, number_maker
-from analytics.facts import FACTS, Fact
+from analytics.facts import FACTS, SCRIPTED, Fact
 from sessions.models import AISession, GeneratedScript, ScriptTemplateVersion
 from sessions.scripts.models import SHELLS
 
@@ -37,17 +37,17 @@ script_fact = combined(
 )
 
 
-def _generated_in(**of: int) -> Q:
-    return Q(Exists(GeneratedScript.objects.filter(session=OuterRef("pk"), account=OuterRef("account"), **of)))
+def _generated_of(template: int) -> Q:
+    scripts = GeneratedScript.objects.filter(template_version__template=template)
+    return Q(Exists(scripts.filter(session=OuterRef("pk"), account=OuterRef("account"))))
 
 
-WITH_SCRIPTS = _generated_in()
 # Sessions that somebody brought to an end: of these a template's share of escalations is told.
 DECIDED = Q(status__in=[AISession.Status.RESOLVED, AISession.Status.ESCALATED])
 
 
 def _with_or_without(value: str) -> Fact | None:
-    facts = {"with": Fact("with a script", WITH_SCRIPTS), "without": Fact("without a script", ~WITH_SCRIPTS)}
+    facts = {"with": FACTS["scripted"], "without": Fact("without a script", ~SCRIPTED)}
     return facts.get(value)
 
 
@@ -59,8 +59,6 @@ scripted_fact = combined(
     SCRIPTED_FACTS,
     {
         "scripts": _with_or_without,
-        "template": number_maker(
-            lambda _: "with a script of this template", lambda pk: _generated_in(template_version__template=pk)
-        ),
+        "template": number_maker(lambda _: "with a script of this template", _generated_of),
     },
 )

@@ -8,14 +8,12 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.lookups import IsNull
+from django.db.models import OuterRef, QuerySet
 
-from analytics.facts import Fact
+from analytics.facts import ACCEPTED, FACTS, PUBLISHED_EVIDENCE, Fact, looked_up
 from analytics.metrics.counting import count_facts
-from analytics.proposal_facts import ACCEPTED
 from analytics.scope import Scope
-from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis
+from proposals.models import FlowProposal, ProposalEvidence
 from sessions.models import AISession
 
 STEPS: Mapping[str, str] = {
@@ -27,25 +25,18 @@ STEPS: Mapping[str, str] = {
 }
 
 _tracking = FlowProposal.Type.AUTO_REINFORCED
-_evidence = ProposalEvidence.objects.filter(session=OuterRef("pk")).exclude(proposal__proposal_type=_tracking)
-_published = _evidence.filter(proposal__status__in=ACCEPTED)
-# Looked up proposal by proposal: of an EXISTS PostgreSQL may join all evidence with all sessions of its flows.
-_later = AISession.objects.filter(
-    account=OuterRef("account"), flow=OuterRef("published_flow"), started_at__gt=OuterRef("reviewed_at")
+_later = looked_up(
+    AISession.objects.filter(
+        account=OuterRef("account"), flow=OuterRef("published_flow"), started_at__gt=OuterRef("reviewed_at")
+    )
 )
-_reused = FlowProposal.objects.filter(IsNull(Subquery(_later.values("pk")[:1]), False), status__in=ACCEPTED)
-_resolved = Q(status=AISession.Status.RESOLVED)
-_analysed = _resolved & Q(Exists(SessionAnalysis.objects.filter(session=OuterRef("pk"), state="done")))
+_published = FlowProposal.objects.filter(status__in=ACCEPTED).exclude(proposal_type=_tracking)
+_reused = looked_up(PUBLISHED_EVIDENCE.filter(proposal__in=_published.filter(_later)))
 
 # Each step is of the sessions of the step before.
 FUNNEL: Mapping[str, Fact] = {
-    "resolved": Fact("that were resolved", _resolved),
-    "analysed": Fact("that were resolved and analysed", _analysed),
-    "proposed": Fact("that came into a proposal", _analysed & Q(Exists(_evidence))),
-    "published": Fact("whose proposal was published", _analysed & Q(Exists(_published))),
-    "reused": Fact(
-        "whose flow has guided a later session", _analysed & Q(Exists(_published.filter(proposal__in=_reused)))
-    ),
+    **{name: FACTS[name] for name in STEPS if name in FACTS},
+    "reused": Fact("whose flow has guided a later session", FACTS["published"].condition & _reused),
 }
 
 # One pass over the period's sessions and their evidence; when a flow was used again is looked up once a proposal.
@@ -129,10 +120,21 @@ def funnel(scope: Scope) -> Funnel:
 
 def step_count(scope: Scope, name: str) -> int:
     """How many sessions came as far as one step."""
-    if name == "resolved":  # which is kept
+    if name in FACTS:
         return count_facts(scope, [name])[name]
-    return scope.ended_sessions().filter(FUNNEL[name].condition).count()
+    # All but the last step are kept. Most that was published is reused sooner or later: the others are counted.
+    return count_facts(scope, ["published"])["published"] - _not_reused(scope).count()
+
+
+def _not_reused(scope: Scope) -> QuerySet[AISession]:
+    """The published sessions that no published proposal of theirs has helped since, found by their proposals."""
+    waiting = ProposalEvidence.objects.filter(proposal__in=_published.exclude(_later))
+    grants = scope.user.tenant_grants(AISession.objects.all().permission("view"))
+    if grants is not None:
+        waiting = waiting.filter(account__in={account_id for account_id, _ in grants})
+    found = scope.ended_sessions().filter(FACTS["published"].condition, ~_reused, pk__in=waiting.values("session"))
+    return found.order_by()
 
 
 def _resolved_sessions(scope: Scope) -> QuerySet[AISession]:
-    return scope.ended_sessions().filter(_resolved).order_by()
+    return scope.ended_sessions().filter(FACTS["resolved"].condition).order_by()

@@ -8,7 +8,7 @@ from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 
 from analytics.metrics.counting import count_facts
 from analytics.scope import Scope
-from analytics.script_facts import DECIDED, OUTCOMES, UNSAID, WITH_SCRIPTS
+from analytics.script_facts import DECIDED, OUTCOMES, UNSAID
 from flowpilot.common.statistics import Difference, Rate, difference_of
 from sessions.models import AISession, GeneratedScript, ScriptTemplate
 
@@ -95,12 +95,10 @@ def uses(scope: Scope) -> Uses:
 
 
 def sessions_with_scripts(scope: Scope) -> Sessions:
-    ended = count_facts(scope, ["ended", "resolved"])
-    found = scope.ended_sessions().filter(WITH_SCRIPTS)
-    scripted = found.aggregate(n=Count("pk"), resolved=Count("pk", filter=Q(status=Status.RESOLVED)))
+    found = count_facts(scope, ["ended", "resolved", "scripted", "scripted_resolved"])
     return Sessions(
-        with_script=Rate(scripted["resolved"], scripted["n"]),
-        without_script=Rate(ended["resolved"] - scripted["resolved"], ended["ended"] - scripted["n"]),
+        with_script=Rate(found["scripted_resolved"], found["scripted"]),
+        without_script=Rate(found["resolved"] - found["scripted_resolved"], found["ended"] - found["scripted"]),
     )
 
 

@@ -1,7 +1,7 @@
 """Marks as times: where what is kept of an account does not hold. One fragment each, for the reader and the task."""
 
-# Of the rows (account_id, zone) of a table expression `rolled`, in their zone. A mark of a session or a ticket is
-# looked up here and now, in the snapshot that also counts.
+# Of the rows (account_id, zone) of a table expression `rolled`, in their zone. A mark of a session, a ticket or a
+# proposal is looked up here and now, in the snapshot that also counts.
 MARKED = """
     SELECT m.account_id, m.quarter, (m.quarter AT TIME ZONE r.zone)::date AS day
     FROM rolled r JOIN analytics_rollupmark m ON m.account_id = r.account_id
@@ -18,6 +18,13 @@ MARKED = """
     JOIN ai_sessions_aisession s ON s.account_id = m.account_id AND s.psa_ticket_id <> ''
       AND s.psa_ticket_id = m.psa_ticket_id AND s.psa_system = m.psa_system
     WHERE s.ended_at IS NOT NULL AND m.psa_ticket_id <> ''
+    UNION
+    SELECT s.account_id, date_bin('15 minutes', s.ended_at, '2000-01-01 00:00+00'),
+      (s.ended_at AT TIME ZONE r.zone)::date
+    FROM rolled r JOIN analytics_sessionmark m ON m.account_id = r.account_id
+    JOIN proposals_proposalevidence e ON e.proposal_id = m.proposal_id
+    JOIN ai_sessions_aisession s ON s.account_id = m.account_id AND s.id = e.session_id
+    WHERE s.ended_at IS NOT NULL AND m.proposal_id IS NOT NULL
 """
 # The marked quarters of an hour that follow one another, as spans (account_id, starts, ends); `of` are those to join.
 JOINED = """

@@ -7,6 +7,7 @@ from django.db import models
 from flowpilot.accounts.models import Account, Team
 from flowpilot.common.tenancy import TenantModel, TenantQuerySet, permission_name
 from flowpilot.flows.models import Flow, FlowVersion
+from proposals.models import FlowProposal
 from sessions.models import AISession, Client
 
 
@@ -126,6 +127,12 @@ class Counts(KeptModel):
     rated_good = models.PositiveIntegerField(default=0)
     flow_judged = models.PositiveIntegerField(default=0)
     flow_right = models.PositiveIntegerField(default=0)
+    scripted = models.PositiveIntegerField(default=0)
+    scripted_resolved = models.PositiveIntegerField(default=0)
+    scripted_escalated = models.PositiveIntegerField(default=0)
+    analysed = models.PositiveIntegerField(default=0)
+    proposed = models.PositiveIntegerField(default=0)
+    published = models.PositiveIntegerField(default=0)
     # Of the sessions that were rated.
     rating_sum = models.PositiveIntegerField(default=0)
 
@@ -236,7 +243,8 @@ class RollupMark(TenantModel):
 
 
 class SessionMark(TenantModel):
-    """That something beside a session changed on which its counts rest: of the one session, or of all of a ticket.
+    """That something beside sessions changed on which their counts rest: those of one session, of all of a ticket, or
+    of all that support a proposal.
 
     Its quarter is looked up by whoever reads the mark, not by whoever writes it: a writer does not see what another has
     not committed yet.
@@ -248,6 +256,9 @@ class SessionMark(TenantModel):
     )
     psa_system = models.CharField(max_length=50, blank=True)
     psa_ticket_id = models.CharField(max_length=100, blank=True)
+    proposal = _unguarded(FlowProposal)
 
     def __str__(self) -> str:
+        if self.proposal_id:
+            return f"proposal {self.proposal_id}"
         return f"session {self.session_id}" if self.session_id else f"ticket {self.psa_ticket_id}"

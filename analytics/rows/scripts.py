@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from django.urls import reverse
 
+from analytics.metrics.counting import count_facts
 from analytics.metrics.scripts import scoped_scripts
 from analytics.rows.sessions import SESSIONS
 from analytics.rows.source import RowColumn, Source
+from analytics.scope import Scope
 from analytics.script_facts import script_fact, scripted_fact
 from sessions.models import GeneratedScript
 
@@ -38,4 +40,27 @@ SCRIPTS = Source(
     link=_link,
     related=("template_version__template", "session", "created_by"),
 )
-SCRIPTED = replace(SESSIONS, name="scripted-sessions", fact=scripted_fact, count=None)
+
+# What is kept of the sessions with or without a script: facts to add up, and others to take off.
+_KEPT: dict[str, tuple[list[str], list[str]]] = {}
+for _end, _every, _scripted in (
+    ("ended", ["ended"], ["scripted"]),
+    ("resolved", ["resolved"], ["scripted_resolved"]),
+    ("escalated", ["escalated"], ["scripted_escalated"]),
+    ("decided", ["resolved", "escalated"], ["scripted_resolved", "scripted_escalated"]),
+):
+    _KEPT[_end] = (_every, [])
+    _KEPT[f"{_end}-scripts-with"] = (_scripted, [])
+    _KEPT[f"{_end}-scripts-without"] = (_every, _scripted)
+
+
+def _kept(scope: Scope, name: str) -> int | None:
+    """None of what is not kept, such as the sessions of a template."""
+    if name not in _KEPT:
+        return None
+    added, taken = _KEPT[name]
+    found = count_facts(scope, [*added, *taken])
+    return sum(found[fact] for fact in added) - sum(found[fact] for fact in taken)
+
+
+SCRIPTED = replace(SESSIONS, name="scripted-sessions", fact=scripted_fact, count=_kept)

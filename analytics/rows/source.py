@@ -24,7 +24,8 @@ class Source:
 
     `rows` gives those of a scope, tenant and period included; `fact` the condition of a name in an address, or None
     where there is no such name. `time` is the field that the list is ordered by, newest first: it has an index with the
-    account. `link` is the page of one row. `about` says in words what a name stands for, to those who may see it.
+    account. `link` is the page of one row. `count` tells what is kept of a name, None where
+    nothing is: all are counted then. `about` says in words what a name stands for, to those who may see it.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Source:
     columns: tuple[RowColumn, ...]
     link: Callable[[Any], str]
     related: tuple[str, ...] = ()
-    count: Callable[[Scope, str], int] | None = None
+    count: Callable[[Scope, str], int | None] | None = None
     about: Callable[[Scope, str], str] | None = None
 
     def matching(self, scope: Scope, fact: Fact) -> QuerySet[Any]:
@@ -46,8 +47,8 @@ class Source:
 
     def counted(self, scope: Scope, name: str) -> int:
         """How many rows have the fact of that name, which exists."""
-        if self.count is not None:
-            return self.count(scope, name)
+        if self.count is not None and (kept := self.count(scope, name)) is not None:
+            return kept
         fact = self.fact(name)
         assert fact is not None  # noqa: S101 - the caller has looked it up
         return self.matching(scope, fact).count()

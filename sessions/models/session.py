@@ -160,6 +160,13 @@ class AISession(TenantModel):
                     ("email", "technician_email"),
                 )
             ),
+            # With what the figures of a version ask, so that most need not look at the sessions themselves.
+            models.Index(
+                fields=["flow_version", "ended_at", "id"],
+                include=["account", "team", "status", "node_id", "is_worked_here"],
+                name="session_of_version",
+                condition=ENDED_Q,
+            ),
             # The foreign key's, too; "which session first used the flow since" looks at one entry.
             models.Index(fields=["flow", "started_at"], name="session_of_flow"),
             models.Index(
@@ -221,6 +228,10 @@ class SessionStep(TenantModel):
         verbose_name = "step"
         ordering = ["session", "position"]
         constraints = [models.UniqueConstraint(fields=["account", "session", "position"], name="session_step_position")]
+        # The way of a session through its flow, which is looked up session by session.
+        indexes = [
+            models.Index(fields=["session", "node_id", "position"], name="step_of_node", condition=~Q(node_id="")),
+        ]
 
     def __str__(self) -> str:
         return self.prompt[:80]

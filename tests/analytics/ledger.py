@@ -16,8 +16,9 @@ from analytics.rollups.kept import COUNTS, DURATIONS, Kept
 from analytics.rollups.read import Wanted, read
 from flowpilot.accounts.models import Account, Team
 from flowpilot.flows.models import Flow
-from sessions.models import AISession, Handover
-from tests.factories import make_flow
+from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis, Topic
+from sessions.models import AISession, GeneratedScript, Handover, ScriptTemplateVersion
+from tests.factories import make_flow, make_proposal, make_template
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 #: With the two days in it at which clocks change in Europe and in America.
@@ -78,10 +79,18 @@ class Ledger:
     dice: Random
     teams: list[Team | None] = field(default_factory=list)
     flow: Flow | None = None
+    script: ScriptTemplateVersion | None = None
 
     def __post_init__(self) -> None:
         self.teams = [None, *(Team.objects.create(account=self.account, name=name) for name in ("Desk", "Field"))]
         self.flow = make_flow(self.account).flow
+        self.script = make_template(self.account)
+        for number in range(3):
+            make_proposal(self.account, 0, topic=Topic.objects.create(account=self.account, title=f"Topic {number}"))
+
+    @property
+    def proposals(self) -> list[FlowProposal]:
+        return list(FlowProposal.objects.filter(account=self.account).order_by("pk"))
 
     @property
     def sessions(self) -> QuerySet[AISession]:
@@ -91,7 +100,8 @@ class Ledger:
         """One random change; gives its name."""
         acts = [
             *[self.insert] * 6, *[self.update] * 5, self.update_many, *[self.delete] * 2, *[self.hand_over] * 2,
-            self.take_back, self.move_zone,
+            self.take_back, self.move_zone, *[self.analyse] * 3, self.script_of, *[self.support] * 3,
+            *[self.review] * 2,
         ]  # fmt: skip
         act = self.dice.choice(acts)
         act()
@@ -155,6 +165,41 @@ class Ledger:
         elif handover:
             handover.delete()
 
+    def analyse(self) -> None:
+        """One or all; for the first time, again, or not any more."""
+        state = self.dice.choice(["done", "done", "retrying"])
+        if self.dice.random() < 0.2 and (gone := self._any()):
+            SessionAnalysis.objects.filter(session=gone).delete()
+            return
+        for session in self.sessions.order_by("pk") if self.dice.random() < 0.3 else [self._any()]:
+            if session:
+                SessionAnalysis.objects.update_or_create(
+                    session=session, defaults={"account": self.account, "state": state}
+                )
+
+    def script_of(self) -> None:
+        """Generated, in one session or in none, or gone."""
+        assert self.script
+        if self.dice.random() < 0.7:
+            GeneratedScript.objects.create(
+                account=self.account, template_version=self.script, session=self._any(), text="true"
+            )
+        elif script := GeneratedScript.objects.filter(account=self.account).order_by("pk").first():
+            GeneratedScript.objects.filter(pk=script.pk).update(session=self._any())
+
+    def support(self) -> None:
+        session, proposal = self._any(), self.dice.choice(self.proposals)
+        if session:
+            _, is_new = ProposalEvidence.objects.get_or_create(account=self.account, session=session, proposal=proposal)
+            if not is_new:
+                ProposalEvidence.objects.filter(session=session, proposal=proposal).delete()
+
+    def review(self) -> None:
+        some = [proposal.pk for proposal in self.proposals if self.dice.random() < 0.5]
+        status = self.dice.choice(["pending", "approved", "modified", "rejected", "auto_reinforced"])
+        kind = status if status == "auto_reinforced" else "new_flow"
+        FlowProposal.objects.filter(pk__in=some).update(status=status, proposal_type=kind, reviewed_at=START)
+
     def move_zone(self) -> None:
         self.account.time_zone = self.dice.choice(ZONES)
         self.account.save()
@@ -179,7 +224,7 @@ class Ledger:
     def check(self, note: str = "") -> None:
         """Both rollups, grouped at random, are what a brute-force count gives."""
         for kept, keys in (
-            (COUNTS, ["day", "week", "team_id", "problem_domain"]),
+            (COUNTS, [self.dice.choice(["day", "week"]), "team_id", "problem_domain"]),
             (DURATIONS, ["week", "team_id", "problem_domain", "minutes"]),
         ):
             by = self.dice.choice([[], ["day"], ["week"], self.dice.sample(keys, 2)])

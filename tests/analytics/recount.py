@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sessions.models import AISession
+from proposals.models import ProposalEvidence, SessionAnalysis
+from sessions.models import AISession, GeneratedScript
 
 
 def facts_by_hand(session: AISession, handed_over: bool, others: Iterable[AISession]) -> set[str]:
@@ -18,7 +19,19 @@ def facts_by_hand(session: AISession, handed_over: bool, others: Iterable[AISess
         found |= {"rated", *(["rated_good"] if session.rating >= 4 else [])}
     if session.flow_was_right is not None:
         found |= {"flow_judged", *(["flow_right"] if session.flow_was_right else [])}
-    return found
+    if GeneratedScript.objects.filter(session=session).exists():
+        found |= {"scripted", *([f"scripted_{session.status}"] if session.status in ("resolved", "escalated") else [])}
+    return found | flywheel_by_hand(session)
+
+
+def flywheel_by_hand(session: AISession) -> set[str]:
+    """The steps that it reached, of those that are facts."""
+    if session.status != "resolved" or not SessionAnalysis.objects.filter(session=session, state="done").exists():
+        return set()
+    rows = [row.proposal for row in ProposalEvidence.objects.filter(session=session).select_related("proposal")]
+    proposals = [proposal for proposal in rows if proposal.proposal_type != "auto_reinforced"]
+    is_published = any(proposal.status in ("approved", "modified") for proposal in proposals)
+    return {"analysed", *(["proposed"] if proposals else []), *(["published"] if is_published else [])}
 
 
 def _of_resolved(session: AISession, handed_over: bool, others: Iterable[AISession]) -> set[str]:

@@ -36,12 +36,14 @@ from flowpilot.accounts.models import Account, Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.leases import LeaseLost, lease_release, lease_take
 from flowpilot.common.models import Lease
-from sessions.models import AISession, Handover
+from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis
+from sessions.models import AISession, GeneratedScript, Handover
 from tests.analytics.ledger import DAYS, START, Ledger, counted, found, kept_of
-from tests.factories import make_account, make_member
+from tests.factories import make_account, make_member, make_proposal, make_template
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = START + timedelta(days=10, hours=12)
+TRACKING = FlowProposal.Type.AUTO_REINFORCED.value
 
 
 @pytest.fixture
@@ -318,6 +320,53 @@ def test_a_hand_over_that_is_written_while_its_session_ends_is_counted(account: 
     assert_exact(account)
     account_roll_up(account.pk)
     assert kept_total(account, "first_level") == 0
+
+
+def test_a_session_that_joins_a_proposal_while_it_is_published_is_counted(account: Account) -> None:
+    """Neither sees what the other writes; the session's mark is gone when the proposal's comes."""
+    session, proposal = add(account), make_proposal(account, 0)
+    SessionAnalysis.objects.create(account=account, session=session, state="done")
+    account_roll_up(account.pk)
+    published = {"status": "approved", "reviewed_at": NOON}
+    late = Uncommitted(lambda: FlowProposal.objects.filter(pk=proposal.pk).update(**published))
+    # As an import writes it: the foreign key alone does not wait for an update of other columns.
+    ProposalEvidence.objects.create(account=account, session=session, proposal=proposal)
+    account_roll_up(account.pk)
+    assert [kept_total(account, name) for name in ("proposed", "published")] == [1, 0]
+    late.commit()
+    assert_exact(account)
+    account_roll_up(account.pk)
+    assert kept_total(account, "published") == 1
+    assert marks(account) == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "undo"),
+    [
+        ("scripted", lambda session: session.generated_scripts.update(session=None)),
+        ("scripted_resolved", lambda session: session.generated_scripts.all().delete()),
+        ("analysed", lambda session: SessionAnalysis.objects.filter(session=session).update(state="retrying")),
+        ("proposed", lambda session: session.evidence.all().delete()),
+        ("proposed", lambda session: FlowProposal.objects.update(proposal_type=TRACKING, status=TRACKING)),
+        ("published", lambda session: FlowProposal.objects.update(status="dismissed")),
+    ],
+)
+def test_what_is_beside_a_session_is_counted_as_it_comes_and_goes(
+    account: Account, step: str, undo: Callable[[AISession], Any]
+) -> None:
+    session, proposal, script = add(account), make_proposal(account, 0), make_template(account)
+    account_roll_up(account.pk)
+    GeneratedScript.objects.create(account=account, template_version=script, session=session, text="true")
+    SessionAnalysis.objects.create(account=account, session=session, state="done")
+    ProposalEvidence.objects.create(account=account, session=session, proposal=proposal)
+    FlowProposal.objects.update(status="modified", reviewed_at=NOON)
+    assert total(COUNTS, everything(account), step) == 1
+    account_roll_up(account.pk)
+    assert kept_total(account, step) == 1
+    undo(session)
+    assert_exact(account)
+    account_roll_up(account.pk)
+    assert kept_total(account, step) == 0
 
 
 def test_a_session_written_while_the_time_zone_changes_is_counted_on_its_new_day(account: Account) -> None:

@@ -156,7 +156,7 @@ FIGURES = [
     ("pushes", "created"), ("scripts", "generated"), ("scripted-sessions", "ended-scripts-with"),
     ("handovers", "given"), ("waiting-handovers", "waiting"),
 ]  # fmt: skip
-DASHBOARDS = {"analytics:psa": 14, "analytics:scripts": 17, "analytics:language_model": 15}
+DASHBOARDS = {"analytics:psa": 14, "analytics:scripts": 15, "analytics:language_model": 15}
 
 
 def test_dashboards_do_not_ask_for_each_row(cast: Cast, login: Any) -> None:
