@@ -14,6 +14,7 @@ from analytics.gaps.services import MOST_TEXT, gap_change
 from analytics.gaps.words import why
 from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
+from flowpilot.common.bodies import BodySerializer
 from flowpilot.common.errors import InvalidInput
 
 
@@ -81,7 +82,7 @@ class KnowledgeGapSerializer(KnowledgeGapListSerializer):
         return list(gap.sessions().for_user(user).order_by("pk").values_list("pk", flat=True))  # type: ignore[attr-defined]
 
 
-class GapChangeSerializer(serializers.Serializer):
+class GapChangeSerializer(BodySerializer):
     """What is not given stays as it is."""
 
     revision = serializers.IntegerField(min_value=1, help_text="Of the gap as you read it; or `If-Match`.")

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from flowpilot.common.models import AuditEvent
+from flowpilot.common.parameters import WholeNumberFilter
 
 
 class _TimeField(django_filters.fields.IsoDateTimeField):
@@ -34,13 +35,14 @@ class AuditEventFilter(django_filters.FilterSet):
     actor = django_filters.CharFilter(
         field_name="actor__email", lookup_expr="iexact", label="Who did it, by email; FlowPilot itself has none"
     )
+    object_id = WholeNumberFilter(label="What it was done to, by id")
     created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
     search = django_filters.CharFilter(method="filter_search", label=f"Words of: {', '.join(SEARCHED)}")
 
     class Meta:
         model = AuditEvent
-        fields = ["action", "object_type", "object_id"]
+        fields = ["action", "object_type"]
 
     def filter_search(self, queryset: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
         for word in value.split():

@@ -66,7 +66,7 @@ def add_common_parameters(result: dict[str, Any], **kwargs: Any) -> dict[str, An
                 if parameter["in"] == "query" and parameter["schema"] == {"type": "string"}:
                     parameter["schema"]["pattern"] = _VALUE
             if "requestBody" in operation:
-                operation["requestBody"].setdefault("required", True)
+                operation["requestBody"].setdefault("required", _asks(schemas, operation))
             if method != "get":
                 why = "With the same key it is done once."
                 parameters.append(_header("Idempotency-Key", why, "^[ -~]{1,255}$", "night-of-2026-01-31"))
@@ -113,6 +113,12 @@ def _fields_parameter(names: list[str]) -> dict[str, Any]:
         "explode": False,
         "schema": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": names}},
     }
+
+
+def _asks(schemas: dict[str, Any], operation: dict[str, Any]) -> bool:
+    """Whether a body is needed: where nothing in it must be there, no body says as much."""
+    schema = operation["requestBody"]["content"].get("application/json", {}).get("schema", {})
+    return "$ref" not in schema or bool(schemas[_name(schema)].get("required"))
 
 
 def _tell_of_parts(schemas: dict[str, Any], operation: dict[str, Any]) -> None:

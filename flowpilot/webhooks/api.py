@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from flowpilot.accounts.scopes import KeyScope
 from flowpilot.accounts.selectors import ACCOUNT_PARAMETER, account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
+from flowpilot.common.bodies import BodySerializer
 from flowpilot.common.errors import Conflict
 from flowpilot.common.idempotency import once
 from flowpilot.common.reading import RowSerializer
@@ -45,7 +46,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
         fields = [*WebhookSerializer.Meta.fields, "secret"]
 
 
-class WebhookChangeSerializer(serializers.Serializer):
+class WebhookChangeSerializer(BodySerializer):
     """What is not given stays as it is."""
 
     url = serializers.CharField(max_length=LONGEST_URL, required=False, help_text="Public, and https.")

@@ -1,10 +1,12 @@
 """Filters of endpoints and deliveries."""
 
+from typing import ClassVar
+
 import django_filters
 from django.db.models import QuerySet
 
 from flowpilot.common.filters import TimeFilter
-from flowpilot.common.parameters import WholeNumberFilter
+from flowpilot.common.parameters import TrueFalseFilter, WholeNumberFilter
 from flowpilot.webhooks.models import EventType, WebhookDelivery, WebhookEndpoint
 
 
@@ -13,10 +15,11 @@ class WebhookEndpointFilter(django_filters.FilterSet):
     event_type = django_filters.ChoiceFilter(
         choices=EventType.choices, method="filter_event", label="An event that it asks for"
     )
+    is_active = TrueFalseFilter()
 
     class Meta:
         model = WebhookEndpoint
-        fields = ["is_active"]
+        fields: ClassVar[list[str]] = []
 
     def filter_event(self, queryset: QuerySet[WebhookEndpoint], name: str, value: str) -> QuerySet[WebhookEndpoint]:
         return queryset.filter(event_types__contains=[value])

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
+from flowpilot.common.bodies import BodySerializer
 from flowpilot.common.errors import Conflict
 from flowpilot.flows.api.serializers import DefinitionField
 from flowpilot.flows.definition import MAX_TITLE
@@ -20,7 +21,7 @@ MOST_NOTES = 10_000
 MOST_WAKING = 100_000
 
 
-class DecisionSerializer(serializers.Serializer):
+class DecisionSerializer(BodySerializer):
     revision = serializers.IntegerField(min_value=1, help_text="Of the proposal as you read it; or `If-Match`.")
     notes = serializers.CharField(required=False, allow_blank=True, max_length=MOST_NOTES, default="")
 
@@ -49,7 +50,7 @@ class PublishSerializer(DecisionSerializer):
     title = serializers.CharField(required=False, max_length=MAX_TITLE, help_text="Of a new flow.")
 
 
-class UndoSerializer(serializers.Serializer):
+class UndoSerializer(BodySerializer):
     revision = serializers.IntegerField(
         required=False, min_value=1, help_text="Where it must be this still; or `If-Match`."
     )

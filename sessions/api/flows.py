@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from flowpilot.accounts.scopes import KeyScope
 from flowpilot.accounts.selectors import ACCOUNT_PARAMETER, account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
+from flowpilot.common.bodies import BodySerializer
 from flowpilot.flows.api.versions import MOST_VERSIONS, version_of
 from flowpilot.flows.models import Flow
 from sessions.api.work import MOST_ID
@@ -31,7 +32,7 @@ class OptionField(serializers.JSONField):
     """An answer of a node."""
 
 
-class ProblemTextSerializer(serializers.Serializer):
+class ProblemTextSerializer(BodySerializer):
     problem = serializers.CharField(max_length=MOST_TEXT, help_text="As the user told it.")
 
 
@@ -49,7 +50,7 @@ class FlowMatchesSerializer(serializers.Serializer):
     matches = FlowMatchSerializer(many=True, help_text="The likeliest first.")
 
 
-class WalkSerializer(serializers.Serializer):
+class WalkSerializer(BodySerializer):
     """Without `option` and `response` nothing is answered: the node itself is told."""
 
     version = serializers.IntegerField(

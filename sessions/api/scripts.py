@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from flowpilot.accounts.scopes import KeyScope
 from flowpilot.common.api import ApiMixin, ProblemSerializer, TenantViewSet
+from flowpilot.common.bodies import BodySerializer
 from flowpilot.common.errors import NotFound
 from flowpilot.common.idempotency import once
 from flowpilot.common.reading import RowSerializer
@@ -99,7 +100,7 @@ class ValueField(serializers.JSONField):
     """A parameter's value; whether it fits is the parameter's to say."""
 
 
-class RenderSerializer(serializers.Serializer):
+class RenderSerializer(BodySerializer):
     session = serializers.IntegerField(min_value=1, help_text="The session that it is for.")
     version = serializers.IntegerField(min_value=1, help_text="Of the template as you read it.")
     values = serializers.DictField(child=ValueField(allow_null=True), default=dict, help_text="By parameter.")

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from flowpilot.accounts.models import Membership, Team
 from flowpilot.accounts.selectors import ACCOUNT_PARAMETER, account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
+from flowpilot.common.bodies import BodySerializer
 from flowpilot.common.errors import InvalidInput
 from sessions.api.serializers import SessionSerializer
 from sessions.models import AISession, SessionStep
@@ -23,7 +24,7 @@ MOST_ID = 40
 Kind = SessionStep.Kind
 
 
-class StartSerializer(serializers.Serializer):
+class StartSerializer(BodySerializer):
     problem = serializers.CharField(max_length=MOST_TEXT, help_text="As the user told it.")
     title = serializers.CharField(max_length=LONGEST_TITLE, required=False, help_text="Without one the problem's line.")
     client = serializers.CharField(max_length=200, required=False, help_text="By name; an unknown one is made.")
@@ -35,7 +36,7 @@ class StartSerializer(serializers.Serializer):
     )
 
 
-class RevisionSerializer(serializers.Serializer):
+class RevisionSerializer(BodySerializer):
     revision = serializers.IntegerField(min_value=0, help_text="Of the session as you read it; or `If-Match`.")
 
 

@@ -4,12 +4,14 @@
 
 migrates an empty database, fills one account, starts the web server, and lets Schemathesis call every operation with an
 owner's key: no 5xx, no status that is not documented, no answer that its schema does not allow, nothing wrong taken and
-nothing right refused. Writes what was answered how often, and each failure, as Markdown. Exit code 1 with a failure.
+nothing right refused. Writes what was answered how often, and each failure, as Markdown, group by group and every few
+seconds: a run that is broken off leaves what it found. Exit code 1 with a failure.
 """
 
 import argparse
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,93 +19,103 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from typing import IO, TYPE_CHECKING, Any
+
+from tests.contract.summary import Found, Summary
 
 if TYPE_CHECKING:
     from tests.contract.seed import Seeded
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+METHODS = ("get", "post", "put", "patch", "delete")
+LOOK_EVERY = 5.0  # seconds
+BROKEN_OFF = "The run itself"
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a run found: answers by operation and status, and failures as `(operation, text)`."""
+def fuzz(
+    url: str,
+    seeded: "Seeded",
+    cases: int,
+    folder: Path,
+    *options: str,
+    progress: Callable[[Found], Any] = lambda found: None,
+) -> Found:
+    """Call every operation of the server at `url` at least `cases` times, unless it has fewer ways to be called.
 
-    counts: dict[str, dict[str, int]]
-    failures: list[tuple[str, str]]
-    output: str
-    code: int
+    `progress` is told every few seconds what was found so far, also where this is broken off. An end of Schemathesis
+    that no failure explains is a failure of `BROKEN_OFF`.
+    """
+    from django.db import connection
 
-
-def fuzz(url: str, seeded: "Seeded", cases: int, folder: Path, *options: str) -> Found:
-    """Call every operation of the server at `url` at least `cases` times, unless it has fewer ways to be called."""
-    report, counts = folder / "report.xml", folder / "counts.json"
+    path, output = folder / "found.json", folder / "output.txt"
+    path.unlink(missing_ok=True)
     command = [
         str(BIN / "st"), "--config-file", "tests/contract/schemathesis.toml", "run", f"{url}/api/v1/schema/",
         "--url", f"{url}/", "--header", f"Authorization: Bearer {seeded.key}",
         "--max-examples", str(cases), "--checks", "all", "--generation-deterministic", "--continue-on-failure",
-        "--no-color", "--suppress-health-check", "all", "--report-junit-path", str(report), "--request-timeout", "60",
-        *options,
+        "--no-color", "--suppress-health-check", "all", "--request-timeout", "60", *options,
     ]  # fmt: skip
-    told = {"FUZZ_URL": url, "FUZZ_KEY": seeded.key, "FUZZ_COUNTS": str(counts)}
-    told["FUZZ_ROWS"] = json.dumps(seeded.rows)
+    told = {"FUZZ_URL": url, "FUZZ_KEY": seeded.key, "FUZZ_FOUND": str(path), "FUZZ_ROWS": json.dumps(seeded.rows)}
+    told |= {"FUZZ_ACCOUNT": seeded.cast.account.slug, "FUZZ_DATABASE": str(connection.settings_dict["NAME"])}
     told["SCHEMATHESIS_HOOKS"] = "tests.contract.calls"
-    done = subprocess.run(
-        command, cwd=BASE_DIR, env={**os.environ, **told}, capture_output=True, text=True, check=False
-    )
-    return Found(
-        json.loads(counts.read_text()) if counts.exists() else {},
-        list(failures(report)) if report.exists() else [],
-        done.stdout + done.stderr,
-        done.returncode,
-    )
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            command, cwd=BASE_DIR, env={**os.environ, **told}, stdout=file, stderr=subprocess.STDOUT
+        )
+        try:
+            while not _ended(process):
+                progress(Found.read(path))
+        finally:
+            process.terminate()
+            process.wait()
+            progress(Found.read(path))
+    found = Found.read(path)
+    if process.returncode and not found.failures:
+        found.failures.append((BROKEN_OFF, output.read_text()[-10_000:]))
+    return found
 
 
-def failures(report: Path) -> Iterator[tuple[str, str]]:
-    for case in ElementTree.parse(report).getroot().iter("testcase"):
-        for kind in ("failure", "error"):
-            for one in case.iter(kind):
-                yield case.get("name", ""), (one.get("message") or "") + (one.text or "")
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(LOOK_EVERY)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
-def summary(found: Found, cases: int, seconds: float) -> str:
-    """As Markdown: the answers of each operation, then the failures."""
-    requests = sum(sum(counts.values()) for counts in found.counts.values())
-    lines = [
-        "# What the fuzzer found",
-        "",
-        f"{cases} cases an operation asked for.",
-        f"{requests:,} requests in {seconds / 60:.0f} minutes, {len(found.failures)} failures.",
-        "",
-        "| operation | requests | answers |",
-        "|---|---|---|",
-    ]
-    for name, counts in sorted(found.counts.items()):
-        told = ", ".join(f"{status}: {count:,}" for status, count in sorted(counts.items()))
-        lines.append(f"| `{name}` | {sum(counts.values()):,} | {told} |")
-    for name, text in found.failures:
-        lines += ["", f"## {name}", "", *(f"    {line}" for line in text.strip().splitlines())]
-    return "\n".join(lines) + "\n"
+def groups(schema: dict[str, Any], only: str) -> dict[str, list[str]]:
+    """The operations whose name matches `only`, by their tag."""
+    found: dict[str, list[str]] = {}
+    for path, operations in schema["paths"].items():
+        for method in set(METHODS) & set(operations):
+            label = f"{method.upper()} {path}"
+            if re.search(only, label):
+                found.setdefault(operations[method]["tags"][0], []).append(label)
+    return found
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(log: IO[str] | int = subprocess.DEVNULL) -> Iterator[str]:
     """FlowPilot's web server as the Procfile starts it, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "PLAIN_STATIC": "1", "API_REQUESTS_PER_MINUTE": "0", "PORT": str(port)}
+    environment = {
+        **os.environ,
+        "PLAIN_STATIC": "1",
+        "API_REQUESTS_PER_MINUTE": "0",
+        "API_KEY_TRIES": "0",
+        "PORT": str(port),
+    }
     command = [
         str(BIN / "gunicorn"), "flowpilot.wsgi", "--config", "python:flowpilot.web", "--bind", f"127.0.0.1:{port}",
         "--workers", "2", "--threads", "4", "--no-control-socket",
     ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=BASE_DIR, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=BASE_DIR, env=environment, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(f"{url}/readyz")
@@ -130,7 +142,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.contract.fuzz")
     parser.add_argument("--cases", type=int, default=500, help="of each operation (default 500)")
     parser.add_argument("--only", default="", help="operations whose `METHOD /path` matches this expression")
-    parser.add_argument("--summary", type=Path, default=BASE_DIR / "var" / "fuzz.md")
+    parser.add_argument(
+        "--summary", type=Path, default=BASE_DIR / "var" / "fuzz.md", help="added to; the server's log is beside it"
+    )
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flowpilot.settings")
     import django
@@ -140,16 +154,38 @@ def main() -> int:
     call_command("migrate", verbosity=0)
     from tests.contract.seed import seed
 
-    seeded = seed(proposals=min(500, 4 * options.cases))
-    only = ["--include-name-regex", options.only] if options.only else []
-    started = time.monotonic()
-    with server() as url, tempfile.TemporaryDirectory() as folder:
-        found = fuzz(url, seeded, options.cases, Path(folder), *only)
-    options.summary.parent.mkdir(parents=True, exist_ok=True)
-    options.summary.write_text(summary(found, options.cases, time.monotonic() - started))
-    sys.stdout.write(found.output)
-    sys.stdout.write(f"{options.summary}: {len(found.failures)} failures\n")
-    return 1 if found.failures or found.code else 0
+    seeded, summary, failed = seed(), Summary(options.summary), 0
+    with (
+        options.summary.with_suffix(".log").open("w") as log,
+        server(log) as url,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for name, labels in groups(_schema(url), options.only).items():
+            started = time.monotonic()
+
+            def progress(found: Found, labels: list[str] = labels) -> None:
+                summary.tell(labels, options.cases, found, ended=False)
+
+            wanted = "|".join(re.escape(label) for label in labels)
+            found = fuzz(
+                url, seeded, options.cases, Path(folder), "--include-name-regex", f"^({wanted})$", progress=progress
+            )
+            summary.tell(labels, options.cases, found, ended=True)
+            failed += len(found.failures)
+            requests = sum(sum(counts.values()) for counts in found.counts.values())
+            sys.stdout.write(
+                f"{name}: {requests:,} requests in {time.monotonic() - started:.0f} s, {len(found.failures)} failures\n"
+            )
+            sys.stdout.flush()
+    sys.stdout.write(f"{options.summary}\n")
+    return 1 if failed else 0
+
+
+def _schema(url: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{url}/api/v1/schema/", headers={"Accept": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
 
 
 if __name__ == "__main__":

@@ -8,39 +8,70 @@ import random
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 Row = dict[str, Any]
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kathmandu", "UTC")
 LONGEST = timedelta(days=3_000)
 _KEY = re.compile("[ -~]{1,255}")
-_NUMBER = re.compile("[1-9][0-9]{0,14}")
+_NUMBER = re.compile("[1-9][0-9]{0,18}")
+_TAG = re.compile('(?:W/)?"[0-9]{1,9}-[a-z_]*-[0-9a-f]{16}"')
+# Where one may stand in the flows that are there, and what can be answered.
+STANDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"node": "n1"},
+    {"option": "o2"},
+    {"node": "n1", "option": "o1"},
+    {"node": "n2", "option": "o1", "version": 1},
+    {"version": 1, "response": "Yes"},
+    {"node": "n4"},
+)
+
+
+class Rows(Protocol):
+    """Rows in the state that an operation is about."""
+
+    def row(self, operation: str) -> Row | None: ...
+
+    def make_room(self) -> None: ...
 
 
 class Sense:
-    """`rows` are values by the name of the parameter or field that takes them; `found` gives a collection's rows."""
+    """`rows` are values by the name of the parameter or field that takes them; `found` gives the rows of a collection,
+    `tag` the `ETag` of an address."""
 
-    def __init__(self, rows: dict[str, list[Any]], found: Callable[[str], list[Row]], chance: random.Random) -> None:
-        self.rows, self.found, self.chance = rows, found, chance
+    def __init__(
+        self,
+        rows: dict[str, list[Any]],
+        found: Callable[[str], list[Row]],
+        tag: Callable[[str], str],
+        supply: Rows,
+        chance: random.Random,
+    ) -> None:
+        self.rows, self.found, self.tag, self.supply, self.chance = rows, found, tag, supply, chance
         self.numbers = itertools.count(1)
-        # Decided once: each of them serves one decision.
-        self.waiting: dict[str, list[Row]] = {}
 
     def make(self, case: Any, *, right: bool) -> None:
         """Mend a case in place; `right`: it is meant to be taken."""
+        operation = case.operation.label.replace("/api/v1/", "")
         if case.headers and _KEY.fullmatch(str(case.headers.get("Idempotency-Key", ""))):
             # Any is right, but only once.
             case.headers["Idempotency-Key"] = f"{case.headers['Idempotency-Key'][:200]}{next(self.numbers)}"
         if case.query:
             self._query(case.query, right)
-        if case.path_parameters and self.chance.random() < 0.75:
-            self._row(case, right)
+        row = self._row(operation, case) if case.path_parameters else None
         if right:
-            self._body(case)
+            if case.headers and not _TAG.fullmatch(str(case.headers.get("If-Match", ""))):
+                # An example of a text, which the header's pattern does not allow.
+                case.headers.pop("If-Match", None)
+            if row is not None:
+                self._as_it_was_read(case, row)
+            self._body(operation, case, row or {})
 
     def _query(self, query: dict[str, Any], right: bool) -> None:
         for name in set(query) & set(self.rows):
-            if name == "account" or _NUMBER.fullmatch(str(query[name])):
+            # What is wrong must not become right: it was not made to be.
+            if (name == "account" and _is_text(query[name])) or _NUMBER.fullmatch(str(query[name])):
                 query[name] = self.chance.choice(self.rows[name])
         if not right:
             return
@@ -54,32 +85,88 @@ class Sense:
             query["first"] = first
             query["last"] = str(min(date.fromisoformat(last), date.fromordinal(min(most, date.max.toordinal()))))
 
-    def _row(self, case: Any, right: bool) -> None:
-        """A row that is there, as it stands; a decision is about one that waits."""
-        collection = case.operation.path.partition("{id}")[0].replace("/metrics/", "/")
-        if not _NUMBER.fullmatch(str(case.path_parameters.get("id"))) or not (rows := self.found(collection)):
-            return
-        row = self.chance.choice(rows)
-        if case.method == "POST" and collection.endswith("/proposals/"):
-            waiting = self.waiting.setdefault(collection, [row for row in rows if row["status"] == "pending"])
-            row = waiting.pop() if right and len(waiting) > 1 else waiting[0]
+    def _row(self, operation: str, case: Any) -> Row | None:
+        """Let the case be about a row that is there, of an operation's own supply where it uses rows up."""
+        if not _NUMBER.fullmatch(str(case.path_parameters.get("id"))):
+            return None
+        # What may be anything would now and then delete what others are about.
+        if self.chance.random() > 0.75 and not operation.startswith("DELETE "):
+            return None
+        row = self.supply.row(operation)
+        if row is None:
+            collection = case.operation.path.partition("{id}")[0].replace("/metrics/", "/")
+            if not (rows := self.found(collection)):
+                return None
+            row = self.chance.choice(rows)
         case.path_parameters["id"] = row["id"]
-        if right and isinstance(case.body, dict) and "revision" in case.body and "revision" in row:
-            case.body["revision"] = row["revision"]
+        return row
 
-    def _body(self, case: Any) -> None:
-        label, body = case.operation.label, case.body
-        if label == "POST /api/v1/sessions/":
+    def _as_it_was_read(self, case: Any, row: Row) -> None:
+        if isinstance(case.body, dict) and "revision" in case.body and "revision" in row:
+            case.body["revision"] = row["revision"]
+        if case.headers and "If-Match" in case.headers and self.chance.random() < 0.75:
+            address = case.operation.path.partition("{id}")[0] + f"{row['id']}/"
+            case.headers["If-Match"] = self.tag(address)
+
+    def _body(self, operation: str, case: Any, row: Row) -> None:
+        body = case.body
+        if operation == "POST sessions/":
             for record in body if isinstance(body, list) else [body]:
-                self._record(record)
-        elif isinstance(body, dict):
-            for name in {"definition", "owner"} & {name for name in body if body[name] is not None}:
+                if isinstance(record, dict):
+                    self._record(record)
+            return
+        if operation == "POST webhooks/":
+            self.supply.make_room()
+        if not isinstance(body, dict):
+            return
+        for name in {"definition", "owner", "flow", "to_user", "to_team"} & set(body):
+            if body[name] is not None:
                 body[name] = self.chance.choice(self.rows[name])
-            if body.get("wake_at"):
-                body["wake_at"] = "2100-01-01T00:00:00Z"
-                body.pop("wake_sessions", None)
-            if body.get("wake_sessions") is None:
-                body.pop("wake_clients", None)
+        mend = {
+            "POST proposals/{id}/dismiss/": self._parking,
+            "POST sessions/{id}/answer/": self._answer,
+            "POST sessions/{id}/steps/": self._step,
+            "POST sessions/{id}/escalate/": self._receiver,
+            "POST flows/{id}/walk/": self._walk,
+            "POST script-templates/{id}/render/": self._render,
+            "POST webhooks/": self._address,
+            "PATCH webhooks/{id}/": self._address,
+        }.get(operation)
+        if mend:
+            mend(body, row)
+
+    def _parking(self, body: Row, row: Row) -> None:
+        if body.get("wake_at"):
+            body["wake_at"] = "2100-01-01T00:00:00Z"
+            body.pop("wake_sessions", None)
+        if body.get("wake_sessions") is None:
+            body.pop("wake_clients", None)
+
+    def _answer(self, body: Row, row: Row) -> None:
+        """One of two answers, or what was found instead."""
+        body["node"] = row.get("node") or "n1"
+        if "option" in body or "response" not in body:
+            body["option"] = self.chance.choice(("o1", "o2"))
+
+    def _step(self, body: Row, row: Row) -> None:
+        if body.get("kind") == "note":
+            body.pop("response", None)
+
+    def _receiver(self, body: Row, row: Row) -> None:
+        if "to_team" in body:
+            body.pop("to_user", None)
+
+    def _walk(self, body: Row, row: Row) -> None:
+        body.clear()
+        body.update(self.chance.choice(STANDS))
+
+    def _render(self, body: Row, row: Row) -> None:
+        session = self.supply.row("POST sessions/{id}/steps/") or {}
+        body.update(session=session["id"], version=row.get("version") or 1, values={"computer": "reception-7"})
+
+    def _address(self, body: Row, row: Row) -> None:
+        if "url" in body:
+            body["url"] = f"https://hooks.example/{self.chance.getrandbits(64):x}"
 
     def _record(self, record: Row) -> None:
         """Times in their order and in years that are taken; steps or a transcript; a flow that there is."""
@@ -94,6 +181,10 @@ class Sense:
         for name in ("flow", "team"):
             if record.get(name):
                 record[name] = self.chance.choice(self.rows[f"{name}_word"])
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and "\x00" not in value
 
 
 def _plausible(time: str) -> str:
