@@ -102,10 +102,20 @@ def made_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     Each test's own transaction lies within the one that is begun here: what a test changes is as it was for the next.
     Not for modules with tests of real transactions.
     """
+    yield from _made_once(django_db_blocker)
+
+
+@pytest.fixture(scope="class")
+def made_for_class(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[MadeOnce]:
+    """As `made_once`, until the last test of the class: the module's other tests begin with nothing."""
+    yield from _made_once(django_db_blocker)
+
+
+def _made_once(blocker: DjangoDbBlocker) -> Iterator[MadeOnce]:
     whole = transaction.atomic()
 
     def once(make: Callable[[], Any]) -> Any:
-        with django_db_blocker.unblock():
+        with blocker.unblock():
             return make()
 
     once(whole.__enter__)

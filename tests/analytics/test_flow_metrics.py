@@ -1,6 +1,7 @@
 """Metrics of flows against a recount by hand over random ways through two versions."""
 
 from collections import Counter
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -19,17 +20,10 @@ from proposals.health import versions_health
 from sessions.models import AISession, Client
 from tests.analytics.guided import is_completed, way_of
 from tests.analytics.rows import make_history
-from tests.conftest import Cast
+from tests.conftest import Cast, MadeOnce, make_cast
 from tests.factories import make_flow, make_session
 
 SCOPES: list[dict[str, Any]] = [{}, {"days": 90}, {"days": 90, "domain": "networking"}]
-
-
-@pytest.fixture
-def history(cast: Cast) -> list[AISession]:
-    found = make_history(cast.account, timezone.now(), count=700)
-    make_history(cast.other_account, timezone.now(), count=60, seed=5)
-    return found
 
 
 def in_scope(scope: Scope) -> list[AISession]:
@@ -67,43 +61,6 @@ def by_hand(rows: list[AISession]) -> dict[str, Any]:
         "rated": len(ratings),
         "flow_right": Rate(count(rows, flow_was_right=True), n - count(rows, flow_was_right=None)),
     }
-
-
-@pytest.mark.usefixtures("history")
-@pytest.mark.parametrize("query", SCOPES)
-def test_the_quality_of_a_version_is_that_of_a_recount(cast: Cast, query: dict[str, Any]) -> None:
-    scope = Scope.from_query(cast.carol, query)
-    versions = list(with_endings(FlowVersion.objects.filter(account=cast.account)))
-    assert len(versions) == 2
-    with CaptureQueriesContext(connection) as asked:
-        found = qualities(scope, versions)
-    assert len(asked) == 1
-    for version in versions:
-        rows = [row for row in in_scope(scope) if row.flow_version_id == version.pk]
-        assert len(rows) > 10, "a scope of few proves little"
-        quality = found[version.pk]
-        expected = by_hand(rows)
-        assert quality.durations.median == expected.pop("median")
-        assert {name: getattr(quality, name) for name in expected} == expected
-        assert 0 < quality.completed.count < quality.n
-        assert quality.score == wilson_interval(quality.helped.count, quality.n)[0]
-
-
-@pytest.mark.usefixtures("history")
-@pytest.mark.parametrize("query", SCOPES)
-def test_nodes_answers_and_ways_are_those_of_a_recount(cast: Cast, query: dict[str, Any]) -> None:
-    scope = Scope.from_query(cast.carol, query)
-    for version in FlowVersion.objects.filter(account=cast.account):
-        rows = [row for row in in_scope(scope) if row.flow_version_id == version.pk]
-        with CaptureQueriesContext(connection) as asked:
-            found = ways(scope, version)
-        assert len(asked) == 3
-        walks = [(row, way) for row in rows if (way := way_of(row))]
-        assert (found.n, found.known) == (len(rows), len(walks))
-        assert found.known > 10
-        check_nodes(version, found, walks)
-        check_options(version, found, rows)
-        check_passages(version, found, walks)
 
 
 Walks = list[tuple[AISession, list[str]]]
@@ -151,22 +108,86 @@ def check_passages(version: FlowVersion, found: Ways, walks: Walks) -> None:
     assert found.commonest[2] == commonest
 
 
-def test_reuse_is_that_of_a_recount(cast: Cast, history: list[AISession]) -> None:
-    scope = Scope.from_query(cast.carol, {"days": 30})
-    flow = Flow.objects.get(account=cast.account)
-    Flow.objects.filter(pk=flow.pk).update(problem_domain="networking")
-    rows = [row for row in in_scope(scope) if row.flow_id]
-    own = [row for row in in_scope(scope) if row.problem_domain == "networking"]
-    [found] = reuse(scope)
-    assert (found.flow, found.n) == (flow, len(rows))
-    assert found.before == len([row for row in in_scope(scope.before()) if row.flow_id]) > 0
-    assert found.technicians == len({row.technician_email for row in rows} - {""}) == 2
-    assert (
-        found.clients
-        == len({row.client_id for row in rows} - {None})
-        == Client.objects.filter(account=cast.account).count()
-    )
-    assert found.domain_share == Rate(sum(row.flow_id is not None for row in own), len(own))
+class TestOverARandomHistory:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def people(cls, made_for_class: MadeOnce) -> Cast:
+        def make() -> Cast:
+            cast, now = make_cast(), timezone.now()
+            make_history(cast.account, now, count=700)
+            make_history(cast.other_account, now, count=60, seed=5)
+            return cast
+
+        return made_for_class(make)
+
+    @pytest.fixture
+    def cast(self, db: None, people: Cast) -> Cast:
+        return deepcopy(people)
+
+    @pytest.mark.parametrize("query", SCOPES)
+    def test_the_quality_of_a_version_is_that_of_a_recount(self, cast: Cast, query: dict[str, Any]) -> None:
+        scope = Scope.from_query(cast.carol, query)
+        versions = list(with_endings(FlowVersion.objects.filter(account=cast.account)))
+        assert len(versions) == 2
+        with CaptureQueriesContext(connection) as asked:
+            found = qualities(scope, versions)
+        assert len(asked) == 1
+        for version in versions:
+            rows = [row for row in in_scope(scope) if row.flow_version_id == version.pk]
+            assert len(rows) > 10, "a scope of few proves little"
+            quality = found[version.pk]
+            expected = by_hand(rows)
+            assert quality.durations.median == expected.pop("median")
+            assert {name: getattr(quality, name) for name in expected} == expected
+            assert 0 < quality.completed.count < quality.n
+            assert quality.score == wilson_interval(quality.helped.count, quality.n)[0]
+
+    @pytest.mark.parametrize("query", SCOPES)
+    def test_nodes_answers_and_ways_are_those_of_a_recount(self, cast: Cast, query: dict[str, Any]) -> None:
+        scope = Scope.from_query(cast.carol, query)
+        for version in FlowVersion.objects.filter(account=cast.account):
+            rows = [row for row in in_scope(scope) if row.flow_version_id == version.pk]
+            with CaptureQueriesContext(connection) as asked:
+                found = ways(scope, version)
+            assert len(asked) == 3
+            walks = [(row, way) for row in rows if (way := way_of(row))]
+            assert (found.n, found.known) == (len(rows), len(walks))
+            assert found.known > 10
+            check_nodes(version, found, walks)
+            check_options(version, found, rows)
+            check_passages(version, found, walks)
+
+    def test_reuse_is_that_of_a_recount(self, cast: Cast) -> None:
+        scope = Scope.from_query(cast.carol, {"days": 30})
+        flow = Flow.objects.get(account=cast.account)
+        Flow.objects.filter(pk=flow.pk).update(problem_domain="networking")
+        rows = [row for row in in_scope(scope) if row.flow_id]
+        own = [row for row in in_scope(scope) if row.problem_domain == "networking"]
+        [found] = reuse(scope)
+        assert (found.flow, found.n) == (flow, len(rows))
+        assert found.before == len([row for row in in_scope(scope.before()) if row.flow_id]) > 0
+        assert found.technicians == len({row.technician_email for row in rows} - {""}) == 2
+        assert (
+            found.clients
+            == len({row.client_id for row in rows} - {None})
+            == Client.objects.filter(account=cast.account).count()
+        )
+        assert found.domain_share == Rate(sum(row.flow_id is not None for row in own), len(own))
+
+    def test_a_new_version_that_does_worse_needs_attention(self, cast: Cast) -> None:
+        first, second = FlowVersion.objects.filter(account=cast.account).order_by("number")
+        sessions = AISession.objects.filter(status__in=AISession.ENDED)
+        sessions.filter(flow_version=first).update(status="resolved")
+        sessions.filter(flow_version=second).update(status="escalated")
+        [row] = flow_rows(Scope.from_query(cast.carol, {"days": 90}))
+        [expected, _] = versions_health([first, second], AISession.objects.filter(account=cast.account))
+        assert row.health is not None
+        assert (row.health.resolved_change, row.health.escalated_change) == (
+            expected.resolved_change,
+            expected.escalated_change,
+        )
+        assert row.reasons[: len(expected.complaints)] == tuple(expected.complaints)
+        assert len(expected.complaints) == 2
 
 
 def test_published_flows_are_listed_and_those_of_others_are_not(cast: Cast) -> None:
@@ -203,23 +224,6 @@ def test_what_does_worse_comes_first_and_says_why(cast: Cast) -> None:
     )
     assert rows[1].reasons == ("It guided no session in this period.",)
     assert rows[0].quality.score == pytest.approx(wilson_interval(6, 30)[0])
-
-
-def test_a_new_version_that_does_worse_needs_attention(cast: Cast) -> None:
-    make_history(cast.account, timezone.now(), count=700)
-    first, second = FlowVersion.objects.filter(account=cast.account).order_by("number")
-    sessions = AISession.objects.filter(status__in=AISession.ENDED)
-    sessions.filter(flow_version=first).update(status="resolved")
-    sessions.filter(flow_version=second).update(status="escalated")
-    [row] = flow_rows(Scope.from_query(cast.carol, {"days": 90}))
-    [expected, _] = versions_health([first, second], AISession.objects.filter(account=cast.account))
-    assert row.health is not None
-    assert (row.health.resolved_change, row.health.escalated_change) == (
-        expected.resolved_change,
-        expected.escalated_change,
-    )
-    assert row.reasons[: len(expected.complaints)] == tuple(expected.complaints)
-    assert len(expected.complaints) == 2
 
 
 def test_a_few_sessions_are_no_reason() -> None:

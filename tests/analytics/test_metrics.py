@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from proposals.models import FlowProposal
 from sessions.models import AISession, Client, Handover
 from tests.analytics.recount import facts_by_hand
 from tests.analytics.rows import make_history
-from tests.conftest import Cast
+from tests.conftest import Cast, MadeOnce, make_cast
 from tests.factories import make_member, make_proposal, make_session
 
 Query = Callable[[Cast], dict[str, Any]]
@@ -55,50 +56,62 @@ def quantile(values: list[int], percent: int) -> timedelta | None:
     return timedelta(minutes=values[-(-len(values) * percent // 100) - 1]) if values else None
 
 
-@pytest.mark.parametrize("name", SCOPES)
-def test_the_figures_are_those_of_a_recount(cast: Cast, name: str) -> None:
-    now = timezone.now()
-    history = make_history(cast.account, now, count=900)
-    make_history(cast.other_account, now, count=40, seed=8)
-    scope = Scope.from_query(cast.alice, SCOPES[name](cast))
-    ended = [session for session in history if in_scope(session, scope)]
-    assert len(ended) > 3, "an empty scope proves nothing"
-    given = set(Handover.objects.values_list("session", flat=True))
-    facts = {session.pk: facts_by_hand(session, session.pk in given, history) for session in ended}
-    counts = Counter(fact for found in facts.values() for fact in found)
-    assert count_facts(scope, FACTS) == {name: counts[name] for name in FACTS}
+class TestOverARandomHistory:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def people(cls, made_for_class: MadeOnce) -> Cast:
+        def make() -> Cast:
+            cast, now = make_cast(), timezone.now()
+            make_history(cast.account, now, count=900)
+            make_history(cast.other_account, now, count=40, seed=8)
+            return cast
 
-    days: dict[date, Counter[str]] = {}
-    domains: dict[str, Counter[str]] = {}
-    for session in ended:
-        assert session.ended_at is not None
-        day = session.ended_at.astimezone(scope.start.tzinfo).date()
-        days.setdefault(day, Counter()).update(facts[session.pk])
-        domains.setdefault(session.problem_domain, Counter()).update(facts[session.pk])
-    assert count_facts_by(scope, FACTS, "day") == {day: {n: c[n] for n in FACTS} for day, c in days.items()}
-    assert count_facts_by(scope, FACTS, "domain") == {d: {n: c[n] for n in FACTS} for d, c in domains.items()}
-    assert count_facts(scope, [RATING_SUM]) == {RATING_SUM: sum(session.rating or 0 for session in ended)}
+        return made_for_class(make)
 
-    timed = [s for s in ended if "timed" in facts[s.pk]]
-    minutes = [(s.problem_domain, int(d.total_seconds() // 60)) for s in timed if (d := s.duration)]
-    values = [value for _, value in minutes]
-    assert durations(scope) == Durations(len(values), quantile(values, 50), quantile(values, 90))
-    for domain, found in durations_by(scope, "domain").items():
-        values = [value for of, value in minutes if of == domain]
-        assert found == Durations(len(values), quantile(values, 50), quantile(values, 90))
+    @pytest.fixture
+    def cast(self, db: None, people: Cast) -> Cast:
+        return deepcopy(people)
 
+    @pytest.mark.parametrize("name", SCOPES)
+    def test_the_figures_are_those_of_a_recount(self, cast: Cast, name: str) -> None:
+        history = list(AISession.objects.filter(account=cast.account))
+        scope = Scope.from_query(cast.alice, SCOPES[name](cast))
+        ended = [session for session in history if in_scope(session, scope)]
+        assert len(ended) > 3, "an empty scope proves nothing"
+        given = set(Handover.objects.values_list("session", flat=True))
+        facts = {session.pk: facts_by_hand(session, session.pk in given, history) for session in ended}
+        counts = Counter(fact for found in facts.values() for fact in found)
+        assert count_facts(scope, FACTS) == {name: counts[name] for name in FACTS}
 
-def test_the_summary_is_made_of_the_facts(cast: Cast) -> None:
-    make_history(cast.account, timezone.now())
-    scope = Scope.from_query(cast.alice, {"days": 90})
-    counts, found = count_facts(scope, FACTS), sessions.summary(scope)
-    assert found.ended == counts["ended"] > 0
-    assert found.rates == {name: Rate(counts[count], counts[among]) for name, (count, among) in RATES.items()}
-    assert found.tiers["guided"] == Rate(counts["tier_guided_resolved"], counts["tier_guided"])
-    assert found.ratings.mean == pytest.approx(count_facts(scope, [RATING_SUM])[RATING_SUM] / counts["rated"])
-    rows = sessions.by_domain(scope)
-    assert [row.counts["ended"] for row in rows] == sorted((row.counts["ended"] for row in rows), reverse=True)
-    assert sum(row.counts["ended"] for row in rows) == found.ended
+        days: dict[date, Counter[str]] = {}
+        domains: dict[str, Counter[str]] = {}
+        for session in ended:
+            assert session.ended_at is not None
+            day = session.ended_at.astimezone(scope.start.tzinfo).date()
+            days.setdefault(day, Counter()).update(facts[session.pk])
+            domains.setdefault(session.problem_domain, Counter()).update(facts[session.pk])
+        assert count_facts_by(scope, FACTS, "day") == {day: {n: c[n] for n in FACTS} for day, c in days.items()}
+        assert count_facts_by(scope, FACTS, "domain") == {d: {n: c[n] for n in FACTS} for d, c in domains.items()}
+        assert count_facts(scope, [RATING_SUM]) == {RATING_SUM: sum(session.rating or 0 for session in ended)}
+
+        timed = [s for s in ended if "timed" in facts[s.pk]]
+        minutes = [(s.problem_domain, int(d.total_seconds() // 60)) for s in timed if (d := s.duration)]
+        values = [value for _, value in minutes]
+        assert durations(scope) == Durations(len(values), quantile(values, 50), quantile(values, 90))
+        for domain, found in durations_by(scope, "domain").items():
+            values = [value for of, value in minutes if of == domain]
+            assert found == Durations(len(values), quantile(values, 50), quantile(values, 90))
+
+    def test_the_summary_is_made_of_the_facts(self, cast: Cast) -> None:
+        scope = Scope.from_query(cast.alice, {"days": 90})
+        counts, found = count_facts(scope, FACTS), sessions.summary(scope)
+        assert found.ended == counts["ended"] > 0
+        assert found.rates == {name: Rate(counts[count], counts[among]) for name, (count, among) in RATES.items()}
+        assert found.tiers["guided"] == Rate(counts["tier_guided_resolved"], counts["tier_guided"])
+        assert found.ratings.mean == pytest.approx(count_facts(scope, [RATING_SUM])[RATING_SUM] / counts["rated"])
+        rows = sessions.by_domain(scope)
+        assert [row.counts["ended"] for row in rows] == sorted((row.counts["ended"] for row in rows), reverse=True)
+        assert sum(row.counts["ended"] for row in rows) == found.ended
 
 
 def test_weeks_begin_on_the_scopes_monday(cast: Cast) -> None:

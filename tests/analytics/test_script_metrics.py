@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from flowpilot.common.statistics import Rate, difference_of, wilson_interval
 from sessions.models import AISession, Client, GeneratedScript
 from sessions.scripts.selectors import escalations_of
 from tests.analytics.rows import make_history
-from tests.conftest import Cast
+from tests.conftest import Cast, MadeOnce, make_cast
 from tests.factories import make_member, make_session, make_template
 
 METRICS = "/api/v1/metrics/scripts/"
@@ -46,73 +47,118 @@ def used(rows: list[GeneratedScript]) -> dict[str, int]:
     return {name: found[name] for name in ("worked", "no_change", "worse", "unsaid")}
 
 
-@pytest.mark.parametrize("name", QUERIES)
-def test_use_and_outcomes_are_those_of_a_recount(cast: Cast, name: str) -> None:
-    make_history(cast.account, timezone.now(), count=500)
-    make_history(cast.other_account, timezone.now(), count=60, seed=8)
-    scope = Scope.from_query(cast.carol, QUERIES[name](cast))
-    everything = GeneratedScript.objects.filter(account=cast.account).select_related(
-        "session", "template_version__template"
-    )
-    rows = [script for script in everything if in_scope(script, scope)]
-    assert all(used(rows).values()), "an outcome without a script proves nothing"
+class TestOverARandomHistory:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def people(cls, made_for_class: MadeOnce) -> Cast:
+        def make() -> Cast:
+            cast, now = make_cast(), timezone.now()
+            make_history(cast.account, now, count=500)
+            make_history(cast.other_account, now, count=60, seed=8)
+            return cast
 
-    found = scripts.uses(scope)
-    assert found.total.outcomes == scripts.use(scope).outcomes == used(rows)
-    said = [script for script in rows if script.outcome]
-    assert found.total.reported == Rate(len(said), len(rows))
-    assert found.total.rate("worse") == Rate(used(rows)["worse"], len(said))
-    by: dict[str, dict[Any, list[GeneratedScript]]] = {"template": {}, "risk": {}, "shell": {}}
-    for script in rows:
-        version = script.template_version
-        by["template"].setdefault(version.template.pk, []).append(script)
-        by["risk"].setdefault(version.risk, []).append(script)
-        by["shell"].setdefault(version.template.shell, []).append(script)
-    assert {template.pk: use.outcomes for template, use in found.templates} == {
-        key: used(own) for key, own in by["template"].items()
-    }
-    assert {key: use.outcomes for key, use in found.risks.items()} == {k: used(own) for k, own in by["risk"].items()}
-    assert {key: use.outcomes for key, use in found.shells.items()} == {k: used(own) for k, own in by["shell"].items()}
-    sizes = [use.generated for _, use in found.templates]
-    assert sizes == sorted(sizes, reverse=True)
+        return made_for_class(make)
 
+    @pytest.fixture
+    def cast(self, db: None, people: Cast) -> Cast:
+        return deepcopy(people)
 
-@pytest.mark.parametrize("name", QUERIES)
-def test_sessions_and_escalations_are_those_of_a_recount(cast: Cast, name: str) -> None:
-    make_history(cast.account, timezone.now(), count=500)
-    make_history(cast.other_account, timezone.now(), count=60, seed=8)
-    scope = Scope.from_query(cast.carol, QUERIES[name](cast))
-    ended = [
-        session
-        for session in AISession.objects.filter(account=cast.account, ended_at__gte=scope.start, ended_at__lt=scope.end)
-        if matches(session, scope) and (not scope.team or session.team == scope.team)
-    ]
-    used_in: dict[int, set[int]] = {}
-    for session_id, template_id in GeneratedScript.objects.filter(session__in=ended).values_list(
-        "session", "template_version__template"
-    ):
-        used_in.setdefault(session_id, set()).add(template_id)
+    @pytest.mark.parametrize("name", QUERIES)
+    def test_use_and_outcomes_are_those_of_a_recount(self, cast: Cast, name: str) -> None:
+        scope = Scope.from_query(cast.carol, QUERIES[name](cast))
+        everything = GeneratedScript.objects.filter(account=cast.account).select_related(
+            "session", "template_version__template"
+        )
+        rows = [script for script in everything if in_scope(script, scope)]
+        assert all(used(rows).values()), "an outcome without a script proves nothing"
 
-    def resolved(own: list[AISession]) -> Rate:
-        return Rate(sum(session.status == "resolved" for session in own), len(own))
+        found = scripts.uses(scope)
+        assert found.total.outcomes == scripts.use(scope).outcomes == used(rows)
+        said = [script for script in rows if script.outcome]
+        assert found.total.reported == Rate(len(said), len(rows))
+        assert found.total.rate("worse") == Rate(used(rows)["worse"], len(said))
+        by: dict[str, dict[Any, list[GeneratedScript]]] = {"template": {}, "risk": {}, "shell": {}}
+        for script in rows:
+            version = script.template_version
+            by["template"].setdefault(version.template.pk, []).append(script)
+            by["risk"].setdefault(version.risk, []).append(script)
+            by["shell"].setdefault(version.template.shell, []).append(script)
+        assert {template.pk: use.outcomes for template, use in found.templates} == {
+            key: used(own) for key, own in by["template"].items()
+        }
+        assert {key: use.outcomes for key, use in found.risks.items()} == {
+            k: used(own) for k, own in by["risk"].items()
+        }
+        assert {key: use.outcomes for key, use in found.shells.items()} == {
+            k: used(own) for k, own in by["shell"].items()
+        }
+        sizes = [use.generated for _, use in found.templates]
+        assert sizes == sorted(sizes, reverse=True)
 
-    found = scripts.sessions_with_scripts(scope)
-    assert found.with_script == resolved([s for s in ended if s.pk in used_in])
-    assert found.without_script == resolved([s for s in ended if s.pk not in used_in])
-    assert found.difference == difference_of(found.with_script, found.without_script)
+    @pytest.mark.parametrize("name", QUERIES)
+    def test_sessions_and_escalations_are_those_of_a_recount(self, cast: Cast, name: str) -> None:
+        scope = Scope.from_query(cast.carol, QUERIES[name](cast))
+        ended = [
+            session
+            for session in AISession.objects.filter(
+                account=cast.account, ended_at__gte=scope.start, ended_at__lt=scope.end
+            )
+            if matches(session, scope) and (not scope.team or session.team == scope.team)
+        ]
+        used_in: dict[int, set[int]] = {}
+        for session_id, template_id in GeneratedScript.objects.filter(session__in=ended).values_list(
+            "session", "template_version__template"
+        ):
+            used_in.setdefault(session_id, set()).add(template_id)
 
-    decided = [session for session in ended if session.status in ("resolved", "escalated")]
-    usual = scripts.usual_escalation(scope)
-    assert usual == Rate(sum(session.status == "escalated" for session in decided), len(decided))
-    by_hand = {}
-    for template_id in set().union(*used_in.values()):
-        own = [session.status for session in decided if template_id in used_in.get(session.pk, ())]
-        by_hand[template_id] = (own.count("escalated"), len(own))
-    rows = scripts.escalations(scope, usual)
-    assert {one.template.pk: (one.rate.count, one.rate.n) for one in rows} == {k: v for k, v in by_hand.items() if v[1]}
-    lows = [wilson_interval(one.rate.count, one.rate.n)[0] for one in rows]
-    assert lows == sorted(lows, reverse=True)
-    assert len(rows) > 2
+        def resolved(own: list[AISession]) -> Rate:
+            return Rate(sum(session.status == "resolved" for session in own), len(own))
+
+        found = scripts.sessions_with_scripts(scope)
+        assert found.with_script == resolved([s for s in ended if s.pk in used_in])
+        assert found.without_script == resolved([s for s in ended if s.pk not in used_in])
+        assert found.difference == difference_of(found.with_script, found.without_script)
+
+        decided = [session for session in ended if session.status in ("resolved", "escalated")]
+        usual = scripts.usual_escalation(scope)
+        assert usual == Rate(sum(session.status == "escalated" for session in decided), len(decided))
+        by_hand = {}
+        for template_id in set().union(*used_in.values()):
+            own = [session.status for session in decided if template_id in used_in.get(session.pk, ())]
+            by_hand[template_id] = (own.count("escalated"), len(own))
+        rows = scripts.escalations(scope, usual)
+        assert {one.template.pk: (one.rate.count, one.rate.n) for one in rows} == {
+            k: v for k, v in by_hand.items() if v[1]
+        }
+        lows = [wilson_interval(one.rate.count, one.rate.n)[0] for one in rows]
+        assert lows == sorted(lows, reverse=True)
+        assert len(rows) > 2
+
+    def test_the_api_tells_what_the_metrics_tell(self, cast: Cast, api: Any) -> None:
+        query = {"days": "90"}
+        body = api(cast.carol).get(METRICS, query).json()
+        scope = Scope.from_query(cast.carol, query)
+        found, sessions = scripts.uses(scope), scripts.sessions_with_scripts(scope)
+        assert body["total"]["generated"] == found.total.generated > 0
+        assert body["total"]["unsaid"] == found.total.outcomes["unsaid"]
+        assert body["total"]["worked_rate"]["share"] == found.total.rate("worked").share
+        assert [
+            (row["template"], row["title"], row["generated"], row["worse_rate"]["count"]) for row in body["templates"]
+        ] == [(template.pk, template.title, use.generated, use.outcomes["worse"]) for template, use in found.templates]
+        assert {row["risk"]: row["generated"] for row in body["risks"]} == {
+            k: u.generated for k, u in found.risks.items()
+        }
+        assert {row["shell"]: row["generated"] for row in body["shells"]} == {
+            k: u.generated for k, u in found.shells.items()
+        }
+        assert sessions.difference is not None
+        assert body["sessions"]["difference"]["share"] == sessions.difference.share
+        assert body["sessions"]["with_script"]["n"] == sessions.with_script.n
+        usual = scripts.usual_escalation(scope)
+        assert body["usual_escalation_rate"]["share"] == usual.share
+        assert [(row["key"], row["escalation_rate"]["count"], row["is_flagged"]) for row in body["escalations"]] == [
+            (one.template.key, one.rate.count, one.is_flagged) for one in scripts.escalations(scope, usual)
+        ]
 
 
 def test_a_template_that_precedes_escalations_is_flagged(cast: Cast) -> None:
@@ -168,32 +214,6 @@ def test_a_fact_is_read_from_its_name(name: str, label: str | None) -> None:
 @pytest.mark.parametrize("name", ["resolved-scripts-perhaps", "ended-template-x", "abandoned", "scripts"])
 def test_what_sessions_cannot_be(name: str) -> None:
     assert scripted_fact(name) is None
-
-
-def test_the_api_tells_what_the_metrics_tell(cast: Cast, api: Any) -> None:
-    make_history(cast.account, timezone.now(), count=400)
-    query = {"days": "90"}
-    body = api(cast.carol).get(METRICS, query).json()
-    scope = Scope.from_query(cast.carol, query)
-    found, sessions = scripts.uses(scope), scripts.sessions_with_scripts(scope)
-    assert body["total"]["generated"] == found.total.generated > 0
-    assert body["total"]["unsaid"] == found.total.outcomes["unsaid"]
-    assert body["total"]["worked_rate"]["share"] == found.total.rate("worked").share
-    assert [
-        (row["template"], row["title"], row["generated"], row["worse_rate"]["count"]) for row in body["templates"]
-    ] == [(template.pk, template.title, use.generated, use.outcomes["worse"]) for template, use in found.templates]
-    assert {row["risk"]: row["generated"] for row in body["risks"]} == {k: u.generated for k, u in found.risks.items()}
-    assert {row["shell"]: row["generated"] for row in body["shells"]} == {
-        k: u.generated for k, u in found.shells.items()
-    }
-    assert sessions.difference is not None
-    assert body["sessions"]["difference"]["share"] == sessions.difference.share
-    assert body["sessions"]["with_script"]["n"] == sessions.with_script.n
-    usual = scripts.usual_escalation(scope)
-    assert body["usual_escalation_rate"]["share"] == usual.share
-    assert [(row["key"], row["escalation_rate"]["count"], row["is_flagged"]) for row in body["escalations"]] == [
-        (one.template.key, one.rate.count, one.is_flagged) for one in scripts.escalations(scope, usual)
-    ]
 
 
 def test_no_scripts(cast: Cast, login: Any, api: Any) -> None:
