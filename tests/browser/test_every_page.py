@@ -14,6 +14,7 @@ LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
 
 def barriers(page: Page) -> list[str]:
     """What axe finds that keeps people out, and whether the page is wider than the screen."""
+    page.wait_for_load_state()  # a page that has just been asked for is empty at first
     # axe would fetch imported style sheets a second time, from addresses relative to the page.
     found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
     grave = [rule for rule in found if rule["impact"] in {"serious", "critical"}]

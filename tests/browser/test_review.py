@@ -271,7 +271,7 @@ class TestKeys:
 
 class TestPresence:
     def test_others_are_named_politely(self, open_page: OpenPage, cast: Cast, new_flow: FlowProposal) -> None:
-        open_page(address(new_flow), user=cast.olivia).wait_for_function("document.readyState === 'complete'")
+        open_page(address(new_flow), user=cast.olivia).wait_for_load_state()
         page = open_page(address(new_flow), user=cast.alice)
         expect(page.locator("#presence")).to_have_text(re.compile("Olivia is reading this too"))
         expect(page.locator("#presence")).to_have_attribute("aria-live", "polite")

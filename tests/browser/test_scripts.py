@@ -100,7 +100,7 @@ def test_the_preview_button_and_the_download_leave_the_form(guided: Any, cast: C
     page.get_by_role("link", name="Ping a computer").click()
     with page.expect_response(lambda answer: answer.request.method == "POST"):
         page.get_by_role("button", name="Preview").click()
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     expect(preview(page)).to_have_text("ping -c 3 'PC-0042'")
     with page.expect_download() as download:
         page.get_by_role("button", name="Generate and download").click()

@@ -65,8 +65,10 @@ def test_pages_of_work_have_no_barriers(open_page: OpenPage, cast: Cast, theme: 
     page = open_page("/work/", user=cast.bob, theme=theme, width=width)
     found: dict[str, Any] = {"home": barriers(page)}
     start(page, "VPN does not connect since noon")
+    offered = page.get_by_role("button", name=re.compile("shares"))
+    expect(offered).to_be_visible()
     found["start"] = barriers(page)
-    page.get_by_role("button", name=re.compile("shares")).click()
+    offered.click()
     expect(page.get_by_role("heading", name="Does the VPN client connect?")).to_be_visible()
     found["node"] = barriers(page)
     page.get_by_label("Or type what came out").fill("it connects, then drops")
