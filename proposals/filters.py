@@ -10,7 +10,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 
 from flowpilot.common.filters import TimeFilter
-from flowpilot.common.parameters import WholeNumberFilter
+from flowpilot.common.parameters import NUMBER, WholeNumberFilter
 from flowpilot.flows.models import Flow
 from proposals.models import FlowProposal
 from proposals.queue import Tab, tab_q
@@ -28,6 +28,11 @@ def _own_flows(request: HttpRequest | None) -> QuerySet[Flow]:
 @extend_schema_field({"type": "number", "minimum": 0, "maximum": MOST_DAYS})
 class DaysFilter(django_filters.NumberFilter):
     """Days, whole or not."""
+
+
+@extend_schema_field(NUMBER)
+class OwnFlowFilter(django_filters.ModelChoiceFilter):
+    """A flow of the account, by its id."""
 
 
 class FlowProposalFilter(django_filters.FilterSet):
@@ -54,7 +59,7 @@ class FlowProposalFilter(django_filters.FilterSet):
     min_sessions = WholeNumberFilter(
         field_name="supporting_session_count", lookup_expr="gte", label="Sessions (at least)"
     )
-    target_flow = django_filters.ModelChoiceFilter(queryset=_own_flows, label="Changes the flow")
+    target_flow = OwnFlowFilter(queryset=_own_flows, label="Changes the flow")
 
     class Meta:
         model = FlowProposal

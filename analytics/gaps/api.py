@@ -85,7 +85,7 @@ class KnowledgeGapSerializer(KnowledgeGapListSerializer):
 class GapChangeSerializer(BodySerializer):
     """What is not given stays as it is."""
 
-    revision = serializers.IntegerField(min_value=1, help_text="Of the gap as you read it; or `If-Match`.")
+    revision = serializers.IntegerField(min_value=0, help_text="Of the gap as you read it; or `If-Match`.")
     state = serializers.ChoiceField(choices=KnowledgeGap.State.choices, required=False)
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=MOST_TEXT, help_text="Why it is accepted."

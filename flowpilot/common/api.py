@@ -129,10 +129,26 @@ class TenantViewSet(ApiMixin, GenericViewSet):
         return self.request.user
 
     def said(self, serializer_class: type[serializers.Serializer]) -> dict[str, Any]:
-        """What the body of a change says. Call after `get_object`. Raises ValidationError, InvalidInput, Stale."""
-        serializer = serializer_class(data=self.given_revision())
+        """What the body of a change says, with the revision that `If-Match` names where the body names none.
+
+        Call after `get_object`. Raises ValidationError, InvalidInput, and Stale for a row that has another state by
+        now than the `If-Match` names: what is wrong in the body comes first (RFC 9110, 13.2.1).
+        """
+        data: Any = self.request.data
+        tag = self.request.headers.get("If-Match")
+        seen = read_etag(tag) if tag is not None and isinstance(data, dict) else None
+        serializer = serializer_class(data={"revision": seen[0], **data} if seen else data)
         serializer.is_valid(raise_exception=True)
+        if seen:
+            self._refuse_stale(*seen)
         return dict(serializer.validated_data)
+
+    def _refuse_stale(self, revision: int, state: str) -> None:
+        if self._shown is not None and self._shown.revision == revision and state != state_of(self._shown):
+            raise Stale(
+                f"it is {state_of(self._shown)} now, and no longer {state}",
+                details={"your_state": state, "current_state": state_of(self._shown), **self.changes(self._shown)},
+            )
 
     def as_it_is_now(self) -> Response:
         """The row that was changed, read anew."""
@@ -143,20 +159,6 @@ class TenantViewSet(ApiMixin, GenericViewSet):
         found = list(self.paginate_queryset(rows) or [])
         paginator: Any = self.paginator
         return found, {"next": paginator.get_next_link(), "previous": paginator.get_previous_link()}
-
-    def given_revision(self) -> Any:
-        """The body of a change, with the revision that `If-Match` names where the body names none."""
-        data = self.request.data
-        tag = self.request.headers.get("If-Match")
-        if tag is None or not isinstance(data, dict):
-            return data
-        revision, state = read_etag(tag)
-        if self._shown is not None and self._shown.revision == revision and state != state_of(self._shown):
-            raise Stale(
-                f"it is {state_of(self._shown)} now, and no longer {state}",
-                details={"your_state": state, "current_state": state_of(self._shown), **self.changes(self._shown)},
-            )
-        return {"revision": revision, **data}
 
     def changes(self, row: Any) -> dict[str, Any]:
         """What a caller is told beside the states where a row has another one by now than its ETag said."""

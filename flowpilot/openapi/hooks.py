@@ -1,4 +1,4 @@
-"""The records that pydantic describes, the scheme of keys, and the parameters that the views' base reads."""
+"""The records that pydantic describes, the scheme of keys, texts, and the parameters that the views' base reads."""
 
 import re
 from typing import Any
@@ -56,6 +56,17 @@ def allow_null_once(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     return result
 
 
+def tell_of_texts(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Post-processing hook: which characters a free text that is sent may have. One that may not be empty must not be
+    blank either."""
+    for name, schema in result["components"]["schemas"].items():
+        if name.endswith("Request"):
+            for about in schema.get("properties", {}).values():
+                if about.get("type") == "string" and not {"format", "enum", "pattern"} & set(about):
+                    about["pattern"] = _NOT_BLANK if about.get("minLength") else _STORABLE
+    return result
+
+
 def add_common_parameters(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Post-processing hook: the parameters that the views' base reads, and what it asks of all of them."""
     schemas = result["components"]["schemas"]
@@ -65,6 +76,8 @@ def add_common_parameters(result: dict[str, Any], **kwargs: Any) -> dict[str, An
             for parameter in parameters:
                 if parameter["in"] == "query" and parameter["schema"] == {"type": "string"}:
                     parameter["schema"]["pattern"] = _VALUE
+            if "412" in operation["responses"]:
+                _ask_for_no_revision(schemas, operation)
             if "requestBody" in operation:
                 operation["requestBody"].setdefault("required", _asks(schemas, operation))
             if method != "get":
@@ -85,6 +98,10 @@ _ROWS = re.compile(
     r"/api/v1/(?:sessions|ingest-jobs|proposals|flows|gaps|script-templates|psa-pushes|audit-events|webhooks|webhook-deliveries)/"
     r"(?:\{id\}/)?"
 )
+
+# PostgreSQL keeps no null character. Python takes more for blank than ECMA's `\s`.
+_STORABLE = r"^[^\u0000]*$"
+_NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 
 # Not empty, and without what PostgreSQL cannot compare.
 _VALUE = r"^[^\u0000]+$"
@@ -113,6 +130,14 @@ def _fields_parameter(names: list[str]) -> dict[str, Any]:
         "explode": False,
         "schema": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": names}},
     }
+
+
+def _ask_for_no_revision(schemas: dict[str, Any], operation: dict[str, Any]) -> None:
+    """A body need not name the revision that an `If-Match` may name instead. (Words only can tell that one must be.)"""
+    body = schemas[_name(operation["requestBody"]["content"]["application/json"]["schema"])]
+    required = [name for name in body.pop("required", []) if name != "revision"]
+    if required:
+        body["required"] = required
 
 
 def _asks(schemas: dict[str, Any], operation: dict[str, Any]) -> bool:

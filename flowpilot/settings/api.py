@@ -43,6 +43,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "flowpilot.openapi.hooks.allow_null_once",
+        "flowpilot.openapi.hooks.tell_of_texts",
         "flowpilot.openapi.hooks.add_pydantic_schemas",
         "flowpilot.openapi.hooks.add_common_parameters",
         "flowpilot.openapi.refusals.add_refusals",

@@ -22,7 +22,7 @@ MOST_WAKING = 100_000
 
 
 class DecisionSerializer(BodySerializer):
-    revision = serializers.IntegerField(min_value=1, help_text="Of the proposal as you read it; or `If-Match`.")
+    revision = serializers.IntegerField(min_value=0, help_text="Of the proposal as you read it; or `If-Match`.")
     notes = serializers.CharField(required=False, allow_blank=True, max_length=MOST_NOTES, default="")
 
 
@@ -52,7 +52,7 @@ class PublishSerializer(DecisionSerializer):
 
 class UndoSerializer(BodySerializer):
     revision = serializers.IntegerField(
-        required=False, min_value=1, help_text="Where it must be this still; or `If-Match`."
+        required=False, min_value=0, help_text="Where it must be this still; or `If-Match`."
     )
 
 

@@ -54,7 +54,7 @@ def proposal_undo(*, actor: User, proposal_id: int, revision: int | None = None,
     new flow is in use already, or the topic has another open proposal; Stale.
     """
     proposal = proposal_lock(actor, proposal_id)
-    if (revision or proposal.revision, status or proposal.status) != (proposal.revision, proposal.status):
+    if revision not in (None, proposal.revision) or status not in (None, proposal.status):
         raise Stale("this proposal has changed since you read it", details=state_of(proposal))
     if proposal.is_pending:
         raise Conflict("it is pending: there is no decision to undo")

@@ -14,7 +14,8 @@ Row = dict[str, Any]
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kathmandu", "UTC")
 LONGEST = timedelta(days=3_000)
 _KEY = re.compile("[ -~]{1,255}")
-_NUMBER = re.compile("[1-9][0-9]{0,18}")
+_NUMBER = re.compile("[1-9][0-9]{0,15}")
+MOST = 2**53 - 1
 _TAG = re.compile('(?:W/)?"[0-9]{1,9}-[a-z_]*-[0-9a-f]{16}"')
 # Where one may stand in the flows that are there, and what can be answered.
 STANDS: tuple[dict[str, Any], ...] = (
@@ -66,15 +67,20 @@ class Sense:
                 case.headers.pop("If-Match", None)
             if row is not None:
                 self._as_it_was_read(case, row)
+            if "If-Match" in case.operation.headers and operation != "POST proposals/{id}/undo/":
+                self._about_one_revision(case, row or {})
             self._body(operation, case, row or {})
 
     def _query(self, query: dict[str, Any], right: bool) -> None:
         for name in set(query) & set(self.rows):
             # What is wrong must not become right: it was not made to be.
-            if (name == "account" and _is_text(query[name])) or _NUMBER.fullmatch(str(query[name])):
+            if (name == "account" and _is_text(query[name])) or _is_number(query[name]):
                 query[name] = self.chance.choice(self.rows[name])
         if not right:
             return
+        for name in [name for name in query if query[name] == ""]:
+            # No schema allows it: a link took it from a row that has no value there.
+            del query[name]
         if self.chance.random() < 0.75:
             query.pop("cursor", None)
         if "zone" in query:
@@ -87,7 +93,7 @@ class Sense:
 
     def _row(self, operation: str, case: Any) -> Row | None:
         """Let the case be about a row that is there, of an operation's own supply where it uses rows up."""
-        if not _NUMBER.fullmatch(str(case.path_parameters.get("id"))):
+        if not _is_number(case.path_parameters.get("id")):
             return None
         # What may be anything would now and then delete what others are about.
         if self.chance.random() > 0.75 and not operation.startswith("DELETE "):
@@ -105,8 +111,16 @@ class Sense:
         if isinstance(case.body, dict) and "revision" in case.body and "revision" in row:
             case.body["revision"] = row["revision"]
         if case.headers and "If-Match" in case.headers and self.chance.random() < 0.75:
-            address = case.operation.path.partition("{id}")[0] + f"{row['id']}/"
-            case.headers["If-Match"] = self.tag(address)
+            case.headers["If-Match"] = self._tag_of(case, row)
+
+    def _about_one_revision(self, case: Any, row: Row) -> None:
+        """The body names a revision, or the header does."""
+        if not (isinstance(case.body, dict) and "revision" in case.body) and "If-Match" not in (case.headers or {}):
+            case.headers = {**(case.headers or {}), "If-Match": self._tag_of(case, row)}
+
+    def _tag_of(self, case: Any, row: Row) -> str:
+        found = self.tag(case.operation.path.partition("{id}")[0] + f"{row['id']}/") if row else ""
+        return found or '"1-pending-0123456789abcdef"'
 
     def _body(self, operation: str, case: Any, row: Row) -> None:
         body = case.body
@@ -131,6 +145,7 @@ class Sense:
             "POST script-templates/{id}/render/": self._render,
             "POST webhooks/": self._address,
             "PATCH webhooks/{id}/": self._address,
+            "PATCH gaps/{id}/": self._acceptance,
         }.get(operation)
         if mend:
             mend(body, row)
@@ -141,6 +156,8 @@ class Sense:
             body.pop("wake_sessions", None)
         if body.get("wake_sessions") is None:
             body.pop("wake_clients", None)
+        elif body.get("wake_clients"):
+            body["wake_clients"] = min(body["wake_clients"], body["wake_sessions"])
 
     def _answer(self, body: Row, row: Row) -> None:
         """One of two answers, or what was found instead."""
@@ -168,6 +185,10 @@ class Sense:
         if "url" in body:
             body["url"] = f"https://hooks.example/{self.chance.getrandbits(64):x}"
 
+    def _acceptance(self, body: Row, row: Row) -> None:
+        if body.get("state") == "accepted" and not str(body.get("reason", "")).strip():
+            body["reason"] = "Twice a year, and known"
+
     def _record(self, record: Row) -> None:
         """Times in their order and in years that are taken; steps or a transcript; a flow that there is."""
         names = [name for name in ("started_at", "ended_at") if record.get(name)]
@@ -181,6 +202,10 @@ class Sense:
         for name in ("flow", "team"):
             if record.get(name):
                 record[name] = self.chance.choice(self.rows[f"{name}_word"])
+
+
+def _is_number(value: Any) -> bool:
+    return _NUMBER.fullmatch(str(value)) is not None and int(value) <= MOST
 
 
 def _is_text(value: Any) -> bool:

@@ -126,6 +126,8 @@ class TestDeciding:
         assert decided.json()["can_be_undone_until"]
         early = client.post(url(proposal, "undo"), {}, format="json", headers={"If-Match": pending})
         assert (early.status_code, early.json()["details"]["current_state"]) == (412, "dismissed")
+        wrong = client.post(url(proposal, "undo"), {"revision": -1}, format="json", headers={"If-Match": pending})
+        assert wrong.status_code == 400, "what is wrong in itself comes before what it was about"
         undone = client.post(url(proposal, "undo"), {}, format="json", headers={"If-Match": decided["ETag"]})
         assert (undone.status_code, undone.json()["status"], undone.json()["can_be_undone_until"]) == (
             200, "pending", None,
