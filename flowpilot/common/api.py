@@ -17,10 +17,10 @@ from rest_framework.views import APIView
 from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.viewsets import GenericViewSet
 
-from flowpilot.common.errors import Conflict, InvalidInput, ServiceError, Stale
+from flowpilot.common.errors import Conflict, InvalidInput, InvalidQuery, ServiceError, Stale
 from flowpilot.common.idempotency import HEADER, KeyReused, Replay, claim, digest_of, keep, key_of
 from flowpilot.common.models import IdempotentRequest
-from flowpilot.common.parameters import require_values
+from flowpilot.common.parameters import parameters_of, require_known, require_values
 from flowpilot.common.problems import MEDIA_TYPE, problem
 
 
@@ -65,7 +65,9 @@ class ApiMixin(APIView):
             # Before permissions: what nobody may do is no question of a role.
             raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
-        require_values(request.query_params)
+        if request.query_params:
+            require_known(request.query_params, parameters_of(self))
+            require_values(request.query_params)
         if request.method in SAFE_METHODS or self.reads_stream:
             return
         if (key := key_of(request)) is not None:
@@ -206,7 +208,7 @@ def _narrow(serializer: Any, wanted: list[str]) -> None:
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer refusals as problem details; anything unexpected stays Django's 500."""
     request = context["request"]
-    of_query = request.method in SAFE_METHODS
+    of_query = request.method in SAFE_METHODS or isinstance(error, InvalidQuery)
     if isinstance(error, Replay):
         return _replayed(error.answer)
     if isinstance(error, Conflict) and _is_precondition(error, request, context["view"]):

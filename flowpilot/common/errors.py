@@ -22,6 +22,10 @@ class InvalidInput(ServiceError):
     code = "invalid"
 
 
+class InvalidQuery(InvalidInput):
+    """What breaks the rule is a parameter of the address, also where the request has a body; details go by its name."""
+
+
 class NotAllowed(ServiceError):
     """The actor may see the thing but not do this to it."""
 

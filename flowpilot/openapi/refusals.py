@@ -28,7 +28,7 @@ class Refusal:
 
 REFUSALS = {
     "BadQuery": Refusal(
-        "A parameter is wrong; `errors` says which.",
+        "A parameter is wrong or unknown; `errors` says which.",
         {
             "invalid": {
                 "detail": "The request has invalid fields.",
@@ -148,7 +148,7 @@ def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 def names_of(path: str, operation: Operation) -> list[str]:
     """The refusals that can come before, around and after the view's own code."""
-    parameters = {parameter["name"]: parameter["in"] for parameter in operation.get("parameters", [])}
+    parameters = {parameter["name"] for parameter in operation.get("parameters", [])}
     writes, has_body = "Idempotency-Key" in parameters, "requestBody" in operation
     rules = {
         "Unauthorized": bool(operation.get("security", True)),
@@ -159,7 +159,7 @@ def names_of(path: str, operation: Operation) -> list[str]:
         "Conflict": writes,
         "PreconditionFailed": "If-Match" in parameters,
         "BadRequest": writes,
-        "BadQuery": not writes and any(where != "path" for where in parameters.values()),
+        "BadQuery": not writes,
         "TooLarge": has_body or writes,
         "UnsupportedMediaType": has_body,
         "TooManyRequests": True,

@@ -1,4 +1,4 @@
-"""Parameters of queries: what is no value of its kind is refused, and told of by its name."""
+"""Parameters of queries: what is unknown, or no value of its kind, is refused, and told of by its name."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from tests.conftest import Cast
 @pytest.mark.parametrize(
     "address",
     [
+        "flows/?statsu=archived",
         "flows/?status=",
         "sessions/?client=",
         "metrics/summary/?last=",

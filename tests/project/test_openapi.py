@@ -109,6 +109,22 @@ def test_what_the_code_answers_is_documented(schema: Any, cast: Cast, api: Any) 
     assert seen >= {200, 201, 400, 401, 403, 404, 409, 413, 415}
 
 
+def test_a_parameter_that_an_operation_does_not_know_is_refused_and_those_that_it_knows_are_named(
+    schema: Any, cast: Cast, api: Any
+) -> None:
+    client, told, documented = api(cast.olivia), {}, {}
+    for (method, path), operation in operations(schema).items():
+        asked = f"{path.replace('{id}', '1').replace('{number}', '1')}?statsu=pending"
+        response = getattr(client, method)(asked, **({} if method == "get" else {"data": {}, "format": "json"}))
+        assert response.status_code == 400, asked
+        (error,) = response.json()["errors"]
+        assert error["parameter"] == "statsu", asked
+        names = error["detail"].rstrip(".").partition("is none of: ")[2]
+        told[method, path] = set(names.split(", ")) - {""}
+        documented[method, path] = {one["name"] for one in operation["parameters"] if one["in"] == "query"}
+    assert told == documented
+
+
 ROWS = {
     "sessions": "ai_sessions_aisession",
     "ingest-jobs": "ai_sessions_ingestjob",
