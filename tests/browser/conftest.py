@@ -42,6 +42,14 @@ MOST_PATIENCE = 30_000
 expect.set_options(timeout=MOST_PATIENCE)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser beside PostgreSQL, Redis and the other tests on two cores is now and then starved past any patience:
+    one more try, which the summary line counts. What is wrong with a page fails twice."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     # Playwright's loop runs in this thread, which Django takes for asynchronous code; nothing here is.
