@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from flowpilot.accounts.models import Membership, Team
+from flowpilot.accounts.models import Team
 from flowpilot.accounts.selectors import ACCOUNT_PARAMETER, account_of_request
 from flowpilot.common.api import ProblemSerializer, TenantViewSet
 from flowpilot.common.bodies import BodySerializer
@@ -190,7 +190,7 @@ def _receiver(session: AISession, said: dict[str, Any]) -> dict[str, int]:
     """The ids that the service takes, of an address and a team's name. Raises InvalidInput for unknown ones."""
     found: dict[str, int | None] = {}
     if "to_user" in said:
-        people = Membership.objects.filter(account=session.account_id, user__email=said["to_user"].lower())
+        people = ending.receivers_of(session.account_id).filter(user__email=said["to_user"].lower())
         found["to_user"] = people.values_list("user", flat=True).first()
     if "to_team" in said:
         teams = Team.objects.filter(account=session.account_id, name=said["to_team"])

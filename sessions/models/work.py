@@ -1,6 +1,6 @@
 """What working a session leaves beside its steps: hand-overs and what was attached."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -8,8 +8,27 @@ from django.db.models import Q
 from django.utils import timezone
 
 from flowpilot.accounts.models import Team
-from flowpilot.common.tenancy import TenantModel
+from flowpilot.common.tenancy import TenantModel, TenantQuerySet
 from sessions.models.session import AISession, SessionStep
+
+
+class HandoverQuerySet(TenantQuerySet["Handover"]):
+    def waiting_for(self, user: Any) -> Self:
+        """What `user` may take up: it was handed to them, to a team that they work for, or to whoever takes it.
+
+        Who is handed a session need not see it before: it may be another team's.
+        """
+        rows = self.filter(claimed_at=None, session__status=AISession.Status.ESCALATED)
+        grants = user.tenant_grants("ai_sessions.change_aisession")
+        if grants is None:
+            return rows.filter(Q(to_user=user) | Q(to_user=None))
+        scope = Q(pk=None)
+        for account_id, team_id in grants:
+            given = Q(to_user=None)
+            if team_id is not None:
+                given &= Q(to_team=team_id) | Q(to_team=None, session__team=team_id)
+            scope |= Q(account=account_id) & (Q(to_user=user) | given)
+        return rows.filter(scope)
 
 
 class Handover(TenantModel):
@@ -33,6 +52,8 @@ class Handover(TenantModel):
     )
     claimed_at = models.DateTimeField(null=True, blank=True)
     first_step_at = models.DateTimeField(null=True, blank=True)
+
+    objects = HandoverQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = "hand-over"

@@ -5,16 +5,26 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from flowpilot.accounts.models import Membership, Team, User
-from flowpilot.accounts.roles import Role
+from flowpilot.accounts.roles import Role, role_grants
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from sessions.models import AISession, Handover, SessionStep
 from sessions.psa.selectors import system_name
 from sessions.psa.services import session_pushes_create
-from sessions.runner.lock import require_active, require_open, session_lock, told, touch
+from sessions.runner.lock import (
+    CHANGE,
+    handed_session_lock,
+    require_active,
+    require_open,
+    session_lock,
+    told,
+    touch,
+)
+from sessions.runner.start import team_of
 
 Status, Kind = AISession.Status, SessionStep.Kind
 IDLE_AT_ONCE = 500
@@ -88,32 +98,48 @@ def session_escalate(
     )
 
 
+def receivers_of(account_id: int) -> QuerySet[Membership]:
+    """Who of an account works sessions, and so can be handed one."""
+    roles = [role for role in Role if role != Role.SERVICE and role_grants(role, CHANGE)]
+    return Membership.objects.filter(account=account_id, user__is_active=True, role__in=roles)
+
+
 def is_claimable_by(user: Any, handover: Handover, session: AISession) -> bool:
-    """Whether a hand-over that waits is this user's to take: it is for them or for whoever takes it, or they lead."""
-    return handover.to_user in (None, user) or bool(user.has_perm(ADMIN, session))
+    """Whether a hand-over that waits is this user's to take: it is for them, their team, or whoever takes it, or they
+    lead."""
+    return bool(user.has_perm(ADMIN, session)) or Handover.objects.waiting_for(user).filter(pk=handover.pk).exists()
 
 
 @transaction.atomic
 def handover_claim(*, actor: User, session_id: int) -> AISession:
     """Take up a session that was handed over: it goes on, as the actor's. Of two claims at once one wins.
 
-    Raises NotFound, NotAllowed (it was handed to another person), Conflict (nothing to take up; taken already).
+    It becomes the actor's team's, where they work for another one than it was. Raises NotFound, NotAllowed (it was
+    handed to another person or team), Conflict (nothing to take up; taken already).
     """
-    session = session_lock(actor, session_id, None)
-    handover = session.handovers.select_related("to_user", "claimed_by").first()
+    session = handed_session_lock(actor, session_id)
+    handover = session.handovers.select_related("to_user", "to_team", "claimed_by").first()
     if handover is None or (handover.claimed_at is None and session.status != Status.ESCALATED):
         raise Conflict("this session was not handed over")
     if handover.claimed_at is not None:
         raise Conflict(f"{handover.claimed_by or 'somebody'} has taken it up already")
     if not is_claimable_by(actor, handover, session):
-        raise NotAllowed(f"it was handed to {handover.to_user}")
+        raise NotAllowed(f"it was handed to {handover.to_user or handover.to_team}")
     now = timezone.now()
     handover.claimed_by, handover.claimed_at = actor, now
     handover.save(update_fields=["claimed_by", "claimed_at"])
     session.status, session.ended_at, session.analysis_due_at = Status.ACTIVE, None, None
     session.technician, session.technician_email, session.node_since = actor, actor.email, now
-    touch(session, "status", "ended_at", "analysis_due_at", "technician", "technician_email", "node_since", now=now)
-    audit_record(actor=actor, action="session.claimed", target=session, before={"status": "escalated"})
+    before = {"status": "escalated", "team": str(session.team or "")}
+    if not actor.has_perm(CHANGE, session):
+        session.team = team_of(actor, session.account)
+        session.generated_scripts.update(team=session.team)
+    touch(
+        session, "status", "ended_at", "analysis_due_at", "technician", "technician_email", "node_since", "team",
+        now=now,
+    )  # fmt: skip
+    after = {"status": session.status, "team": str(session.team or "")}
+    audit_record(actor=actor, action="session.claimed", target=session, before=before, after=after)
     return session
 
 
@@ -212,10 +238,9 @@ def _receiver(session: AISession, user_id: int | None, team_id: int | None) -> t
     if user_id is not None and team_id is not None:
         raise InvalidInput("hand it to a person or to a team, not to both")
     if user_id is not None:
-        member = Membership.objects.filter(account=session.account_id, user=user_id, user__is_active=True)
-        found = member.exclude(role=Role.SERVICE).select_related("user").first()
+        found = receivers_of(session.account_id).filter(user=user_id).select_related("user").first()
         if found is None:
-            raise NotFound("there is no such member")
+            raise NotFound("there is no such member who works sessions")
         return found.user, None
     if team_id is not None:
         team = Team.objects.filter(account=session.account_id, pk=team_id).first()

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from flowpilot.accounts.models import Account, User
 from flowpilot.accounts.policies import mask_of
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, Stale
-from sessions.models import AISession
+from sessions.models import AISession, Handover
 
 Status = AISession.Status
 CHANGE = "ai_sessions.change_aisession"
@@ -20,12 +21,7 @@ def session_lock(actor: User, session_id: int, revision: int | None) -> AISessio
     Raises NotFound for one that is gone or not the actor's to see; NotAllowed where the actor may not work it; Stale
     where another tab or device has gone on since `revision` (None: whatever it is at).
     """
-    rows = AISession.objects.for_user(actor).select_for_update(of=("self",))
-    session = (
-        rows.select_related("flow", "flow_version", "client", "team", "technician", "account__data_policy")
-        .filter(pk=session_id)
-        .first()
-    )
+    session = _locked(AISession.objects.for_user(actor), session_id)
     if session is None:
         raise NotFound("there is no such session")
     if not actor.has_perm(CHANGE, session):
@@ -43,6 +39,18 @@ def session_lock(actor: User, session_id: int, revision: int | None) -> AISessio
             },
         )
     return session
+
+
+def handed_session_lock(actor: User, session_id: int) -> AISession:
+    """The same, at whatever revision, for what was handed over: that may be another team's. Raises as session_lock."""
+    waiting = Handover.objects.waiting_for(actor).filter(session=session_id).values("session")
+    session = _locked(AISession.objects.filter(pk__in=waiting), session_id)
+    return session if session is not None else session_lock(actor, session_id, None)
+
+
+def _locked(rows: QuerySet[AISession], session_id: int) -> AISession | None:
+    related = ("flow", "flow_version", "client", "team", "technician", "account__data_policy")
+    return rows.select_for_update(of=("self",)).select_related(*related).filter(pk=session_id).first()
 
 
 def require_active(session: AISession) -> None:

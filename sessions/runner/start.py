@@ -38,7 +38,7 @@ def session_start(
     long), NotFound for a flow that is not published or not the actor's.
     """
     problem = told(account, start.problem, "problem")
-    team = _team_of(actor, account)
+    team = team_of(actor, account)
     version = _published(actor, account, flow_id) if flow_id is not None else None
     now = timezone.now()
     session = AISession(
@@ -108,7 +108,7 @@ def _published(actor: User, account: Account, flow_id: int) -> FlowVersion:
     return version
 
 
-def _team_of(actor: User, account: Account) -> Team | None:
+def team_of(actor: User, account: Account) -> Team | None:
     """The team that the actor adds sessions for; None where that is the whole account, or the platform."""
     grants = actor.tenant_grants(ADD)
     if grants is None:

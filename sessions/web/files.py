@@ -1,12 +1,13 @@
 """Files of a session: taken with what was pasted or chosen, and served so that nothing in them can run."""
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_safe
 
 from flowpilot.common.errors import ServiceError
-from sessions.models import AISession, Attachment
+from sessions.models import AISession, Attachment, Handover
 from sessions.runner.attach import attachment_add
 from sessions.web.frame import at_work, own_session, run_url, to_read
 
@@ -33,8 +34,10 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
 @to_read
 def show(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """The file itself, by its type as it was found, in a sandbox of its own; for whoever may read its session."""
-    seen = AISession.objects.for_user(request.user).filter(pk=pk)
-    found = Attachment.objects.filter(session__in=seen, key=key).first()
+    seen = AISession.objects.for_user(request.user).values("pk")
+    handed = Handover.objects.waiting_for(request.user).values("session")
+    of_theirs = Q(session__in=seen) | Q(session__in=handed)
+    found = Attachment.objects.filter(of_theirs, session=pk, key=key).first()
     if found is None:
         raise Http404("There is no such file.")
     with found.file.open("rb") as file:

@@ -4,9 +4,10 @@ from typing import Any
 
 from django import forms
 
-from flowpilot.accounts.models import Account, Membership, Team
+from flowpilot.accounts.models import Account, Team
 from sessions.models import Client, PsaConnection
 from sessions.psa.selectors import connections_for
+from sessions.runner.ending import receivers_of
 from sessions.runner.start import ADD, Start
 
 CLIENTS_SHOWN = 200
@@ -112,13 +113,13 @@ class EscalateForm(forms.Form):
 
     def __init__(self, account_id: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        people = Membership.objects.filter(account=account_id, user__is_active=True).exclude(role="service")
+        people = receivers_of(account_id).select_related("user").order_by("user")
         teams = Team.objects.filter(account=account_id).order_by("name")
         field: Any = self.fields["to"]
         field.choices = [
             ("", "Whoever takes it"),
             ("Teams", [(f"team-{team.pk}", team.name) for team in teams]),
-            ("People", [(f"user-{m.user_id}", str(m.user)) for m in people.select_related("user").order_by("user")]),
+            ("People", [(f"user-{m.user_id}", str(m.user)) for m in people]),
         ]
 
     def receiver(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
-from sessions.models import AISession
+from sessions.models import AISession, Handover
 from sessions.runner.lock import CHANGE
 from sessions.runner.start import ADD
 
@@ -45,15 +45,17 @@ def frame(request: HttpRequest, title: str, **context: Any) -> dict[str, Any]:
 
 
 def own_session(request: HttpRequest, pk: int) -> AISession:
-    """The session, if the viewer may work it; 404 for one that is not theirs to see."""
+    """The session, if the viewer may work it, or take it up; 404 for one that is not theirs to see."""
     # Only what every page of a session shows: this is read at every step. Examples are large, and
     # wanted only where a typed answer is read.
-    rows = AISession.objects.for_user(request.user).select_related("flow", "flow_version", "client")
+    rows = AISession.objects.filter(pk=pk).select_related("flow", "flow_version", "client")
     rows = rows.defer("flow_version__examples")
-    session = rows.filter(pk=pk).first()
+    session = rows.for_user(request.user).first()
     if session is None:
-        raise Http404("There is no such session.")
-    if not request.user.has_perm(CHANGE, session):
+        session = rows.filter(pk__in=Handover.objects.waiting_for(request.user).values("session")).first()
+        if session is None:
+            raise Http404("There is no such session.")
+    elif not request.user.has_perm(CHANGE, session):
         raise PermissionDenied
     return session
 

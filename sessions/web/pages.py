@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -16,7 +15,7 @@ from sessions.runner.steps import node_of
 from sessions.runner.talk import MOST_TALK, talk_apply
 from sessions.web.flow import surroundings
 from sessions.web.forms import EscalateForm, StartForm, clients_known
-from sessions.web.frame import at_work, frame, own_session, run_url
+from sessions.web.frame import VIEW, at_work, frame, own_session, run_url
 
 SHOWN = 30
 
@@ -33,14 +32,13 @@ def home_context(request: HttpRequest, form: StartForm, **more: Any) -> dict[str
     user: Any = request.user
     own = AISession.objects.for_user(user).filter(is_worked_here=True)
     mine = own.filter(technician=user, status__in=AISession.OPEN).select_related("client", "flow")
-    waiting = Handover.objects.filter(session__in=own, claimed_at=None, session__status="escalated")
+    waiting = Handover.objects.waiting_for(user)
     waiting = waiting.select_related("session", "session__client", "given_by", "to_user", "to_team")
-    for_me = waiting.filter(Q(to_user=user) | Q(to_user=None))
     return {
         "form": form,
         "clients": clients_known(user, form.chosen_account),
         "mine": mine.order_by("-touched_at", "-pk")[:SHOWN],
-        "waiting": for_me.order_by("created_at", "pk")[:SHOWN],
+        "waiting": waiting.order_by("created_at", "pk")[:SHOWN],
         "ended": own.filter(technician=user).exclude(status__in=AISession.OPEN).order_by("-ended_at", "-pk")[:5],
         **more,
     }
@@ -130,7 +128,10 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
         counted=[step for step in steps if step.kind != SessionStep.Kind.NOTE],
         around=surroundings(version, node, steps) if version else None,
         handover=handover,
-        may_claim=handover is not None and is_claimable_by(request.user, handover, session),
+        may_claim=handover is not None
+        and handover.claimed_at is None
+        and is_claimable_by(request.user, handover, session),
+        may_read=request.user.has_perm(VIEW, session),
         summary=summary_of(session),
         escalate=EscalateForm(session.account_id),
         files=session.attachments.all(),

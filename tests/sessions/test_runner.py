@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from flowpilot.accounts.models import User
+from flowpilot.accounts.models import Team, User
 from flowpilot.accounts.roles import Role
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound, ServiceError
 from flowpilot.common.models import AuditEvent
@@ -246,9 +246,39 @@ class TestHandover:
         # Somebody may be away: an owner takes it up in their place.
         assert handover_claim(actor=cast.olivia, session_id=session.pk).technician == cast.olivia
 
+    @pytest.mark.parametrize("is_named", [True, False], ids=["to a person", "to a team"])
+    def test_another_team_takes_it_up(self, cast: Cast, is_named: bool) -> None:
+        """Who works for one team sees that team's sessions only, and what another one hands to them."""
+        network = Team.objects.create(account=cast.account, name="Network")
+        nora, tom = (
+            make_member(cast.account, Role.TECHNICIAN, name=name, team=team)
+            for name, team in (("Nora", network), ("Tom", cast.team))
+        )
+        start = begin(cast, actor=tom)
+        step_free(actor=tom, session_id=start.pk, revision=start.revision, prompt="Restarted the client")
+        with pytest.raises(NotFound):
+            handover_claim(actor=nora, session_id=start.pk)
+        to = {"to_user_id": nora.pk} if is_named else {"to_team_id": network.pk}
+        session_escalate(actor=tom, session_id=start.pk, revision=start.revision + 1, reason="A switch is down", **to)
+        assert [list(Handover.objects.waiting_for(user)) != [] for user in (nora, tom)] == [True, False]
+        with pytest.raises(NotAllowed, match="handed to N"):
+            handover_claim(actor=tom, session_id=start.pk)
+        with pytest.raises(NotFound):
+            handover_claim(actor=cast.mallory, session_id=start.pk)
+        with pytest.raises(NotFound):
+            # To take it up is all that it is handed for.
+            note_add(actor=nora, session_id=start.pk, revision=start.revision + 2, text="mine")
+        session = handover_claim(actor=nora, session_id=start.pk)
+        assert (session.technician, session.team) == (nora, network)
+        note_add(actor=nora, session_id=session.pk, revision=session.revision, text="on it")
+        event = AuditEvent.objects.get(action="session.claimed")
+        assert (event.before["team"], event.after["team"]) == ("Service Desk", "Network")
+        assert not AISession.objects.for_user(tom).exists()
+
     def test_receivers_are_the_accounts_own(self, cast: Cast) -> None:
         session = begin(cast)
-        for to in ({"to_user_id": cast.mallory.pk}, {"to_team_id": 987654}):
+        # Carol reads sessions and works none: it would wait for her in vain.
+        for to in ({"to_user_id": cast.mallory.pk}, {"to_user_id": cast.carol.pk}, {"to_team_id": 987654}):
             with pytest.raises(NotFound):
                 go(cast, session_escalate, session, reason="help", **to)
         with pytest.raises(InvalidInput, match="not to both"):

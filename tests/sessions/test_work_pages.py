@@ -7,9 +7,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from flowpilot.accounts.models import Team
+from flowpilot.accounts.roles import Role
 from sessions.models import AISession, Attachment
 from tests.conftest import Cast
-from tests.factories import make_flow
+from tests.factories import make_flow, make_member
 
 pytestmark = pytest.mark.django_db
 PROBLEM = "The VPN does not connect"
@@ -115,6 +117,31 @@ class TestRun:
         assert "Restarted the client" in do(alice, session, "claim").content.decode()
         session.refresh_from_db()
         assert (session.status, session.technician) == ("active", cast.alice)
+
+    def test_another_teams_receiver_reads_it_with_its_files(
+        self, cast: Cast, login: Any, settings: Any, tmp_path: Any
+    ) -> None:
+        settings.MEDIA_ROOT = tmp_path
+        network = Team.objects.create(account=cast.account, name="Network")
+        tom = make_member(cast.account, Role.TECHNICIAN, team=cast.team)
+        nora = make_member(cast.account, Role.TECHNICIAN, team=network)
+        giver, receiver = login(tom), login(nora)
+        session = begin(cast, giver)
+        giver.post(reverse("work:files", args=[session.pk]), {"log": "port 7 is down"})
+        run = reverse("work:run", args=[session.pk])
+        log = reverse("work:file", args=[session.pk, Attachment.objects.get().key])
+        assert [receiver.get(url).status_code for url in (run, log)] == [404, 404]
+        do(giver, session, "escalate", reason="A switch is down", to=f"team-{network.pk}")
+        assert "A switch is down" in receiver.get(reverse("work:home")).content.decode()
+        assert "Take it up" not in giver.get(run).content.decode()
+        page = receiver.get(run).content.decode()
+        assert "Take it up" in page
+        assert "Read the whole session" not in page, "it is not theirs yet"
+        assert receiver.get(log).content == b"port 7 is down"
+        page = do(receiver, session, "claim").content.decode()
+        assert "What do you do?" in page
+        assert receiver.get(reverse("admin:ai_sessions_aisession_change", args=[session.pk])).status_code == 200
+        assert giver.get(run).status_code == 404
 
     def test_a_pasted_talk_becomes_steps(self, cast: Cast, login: Any) -> None:
         browser = login(cast.bob)
