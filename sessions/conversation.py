@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 
-from sessions.models import AISession, Attachment, GeneratedScript, PsaPush, SessionStep
+from sessions.models import AISession, Attachment, GeneratedScript, Handover, PsaPush, SessionStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class SpokenLine:
 
     `index` is its place in the record, which evidence points to; what is beside the record has none. `speaker` is user,
     agent or flowpilot. `url` is where a script, a file or a push is found, `badge` (style, label) how it stands.
+    `seconds` is how long a guided step waited for its answer.
     """
 
     index: int | None
@@ -27,6 +28,16 @@ class SpokenLine:
     at: datetime | None = None
     url: str = ""
     badge: tuple[str, str] | None = None
+    seconds: int | None = None
+
+    @property
+    def waited(self) -> str:
+        """Such as "40 s" or "3 min 20 s"; empty where it is not known."""
+        if self.seconds is None:
+            return ""
+        minutes, seconds = divmod(self.seconds, 60)
+        parts = (f"{minutes} min" if minutes else "", f"{seconds} s" if seconds or not minutes else "")
+        return " ".join(filter(None, parts))
 
     @property
     def is_user(self) -> bool:
@@ -43,9 +54,10 @@ def conversation(session: AISession) -> list[SpokenLine]:
 
 
 def conversation_for(user: Any, session: AISession) -> list[SpokenLine]:
-    """The same with what belongs to it, each at its time: scripts and their outcome, files, what the ticket was told.
+    """The same with what belongs to it, each at its time: scripts and their outcome, files, hand-overs, what the ticket
+    was told.
 
-    Scripts and pushes are those that `user` may see. Three queries more than `conversation`.
+    Scripts and pushes are those that `user` may see. Four queries more than `conversation`.
     """
     own = GeneratedScript.objects.for_user(user).filter(session=session)
     scripts = list(own.select_related("template_version__template", "step").order_by("created_at", "pk"))
@@ -56,6 +68,8 @@ def conversation_for(user: Any, session: AISession) -> list[SpokenLine]:
     ]
     beside = [_script_line(script) for script in scripts if script.step is None]
     beside += [_file_line(file) for file in session.attachments.all()]
+    handovers = session.handovers.select_related("given_by", "to_user", "to_team", "claimed_by")
+    beside += [_handover_line(handover) for handover in handovers]
     beside += [_push_line(push) for push in _pushes(user, session)]
     for line in sorted(beside, key=lambda line: line.at or session.started_at):
         _insert(spoken, line)
@@ -82,6 +96,16 @@ def _file_line(file: Attachment) -> SpokenLine:
     return SpokenLine(None, "agent", "picture" if file.is_image else "log", text, at=file.added_at, url=url)
 
 
+def _handover_line(handover: Handover) -> SpokenLine:
+    receiver = handover.to_user or handover.to_team or "whoever takes it"
+    text = f"{handover.given_by or 'Somebody who left'} to {receiver}: {handover.reason}"
+    if handover.claimed_at is None:
+        badge = ("escalated", "Waits to be taken up")
+    else:
+        badge = ("neutral", f"Taken up by {handover.claimed_by or 'somebody who left'}")
+    return SpokenLine(None, "flowpilot", "hand-over", text, at=handover.created_at, badge=badge)
+
+
 def _pushes(user: Any, session: AISession) -> QuerySet[PsaPush]:
     rows = PsaPush.objects.for_user(user).filter(session=session).select_related("connection")
     return rows.defer("connection__credentials", "payload").order_by("created_at", "pk")
@@ -102,7 +126,7 @@ def _spoken(session: AISession) -> list[list[SpokenLine]]:
 
 
 def _step_lines(step: SessionStep) -> list[SpokenLine]:
-    said = SpokenLine(step.position, "agent", step.kind, step.prompt, step.options, step.at)
+    said = SpokenLine(step.position, "agent", step.kind, step.prompt, step.options, step.at, seconds=step.seconds)
     answers = [
         SpokenLine(step.position, "user", "answer", text)
         for text in dict.fromkeys((step.selected_option, step.response))

@@ -46,6 +46,11 @@ class Panel:
     generated: list[GeneratedScript]
     can_generate: bool
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing fits, and nobody has looked: then the search is folded away."""
+        return not (self.offers or self.generated or self.query)
+
 
 @dataclass(frozen=True, slots=True)
 class Escalations:
@@ -64,8 +69,7 @@ def risk_style(risk: str) -> str:
 def panel_for(user: Any, session: AISession, node_id: str = "", query: str = "") -> Panel:
     """What the panel beside `session` shows to `user`; `query` looks in all approved templates.
 
-    Without offers, scripts and query there is nothing to show: `templates/scripts/panel.html` then shows the search
-    alone.
+    Without offers, scripts and query there is nothing to show: `templates/scripts/panel.html` then folds the search.
     """
     templates = {row.pk: row for row in usable_templates(user, session.account_id)}
     reports = reports_of(session.account_id, templates)

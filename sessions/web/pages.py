@@ -135,6 +135,7 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
         summary=summary_of(session),
         escalate=EscalateForm(session.account_id),
         files=session.attachments.all(),
+        has_scripts=any(step.kind == SessionStep.Kind.SCRIPT for step in steps),
         free_kinds=TALK_KINDS,
         is_model_offered=session.is_open and guide().is_model_offered(session.account_id),
         **more,

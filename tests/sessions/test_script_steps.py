@@ -153,6 +153,38 @@ class TestHandover:
         assert Handover.objects.get().first_step_at
 
 
+class TestAfterTheEnd:
+    def test_what_came_of_it_is_told_from_the_ended_sessions_page(self, cast: Cast, login: Any) -> None:
+        session = begin(cast)
+        bob = login(cast.bob)
+        panel = f"/sessions/{session.pk}/scripts/"
+        script = generate(cast.bob, session, make_template(cast.account, "Clear the queue"))
+        go(cast, session_resolve, session, summary="It prints")
+        assert f'hx-get="{panel}' in bob.get(f"/work/{session.pk}/").content.decode()
+        shown = bob.get(panel).content.decode()
+        address = f"{panel}generated/{script.pk}/"
+        assert f'href="{address}"' in shown
+        assert "Find a script" not in shown
+        assert address in bob.get(f"/admin/ai_sessions/generatedscript/{script.pk}/change/").content.decode()
+        bob.post(address, {"outcome": "no_change"})
+        script.refresh_from_db()
+        assert script.outcome == "no_change"
+
+    def test_without_scripts_there_is_no_panel(self, cast: Cast, login: Any) -> None:
+        session = go(cast, session_resolve, begin(cast), summary="It prints")
+        assert "scripts-title" not in (text := login(cast.bob).get(f"/work/{session.pk}/").content.decode())
+        assert 'id="scripts"' not in text
+
+    def test_where_nothing_fits_the_search_is_folded(self, cast: Cast, login: Any) -> None:
+        session, bob = begin(cast), login(cast.bob)
+        panel = f"/sessions/{session.pk}/scripts/"
+        assert "No script fits this problem: look for one" in bob.get(panel).content.decode()
+        make_template(cast.account, "Ping the VPN", keywords="vpn connect")
+        shown = bob.get(panel).content.decode()
+        assert "Ping the VPN" in shown
+        assert "look for one" not in shown
+
+
 class TestAnalysed:
     def worked(self, cast: Cast, version: ScriptTemplateVersion, outcome: str) -> AISession:
         """Asked, a script run, and where that changed nothing the driver replaced."""

@@ -12,6 +12,7 @@ from sessions.conversation import conversation, conversation_for
 from sessions.models import AISession, GeneratedScript
 from sessions.psa.selectors import system_name
 from sessions.runner.attach import attachment_add
+from sessions.runner.ending import handover_claim, session_escalate, session_feedback
 from sessions.runner.steps import step_answer, step_free
 from tests.conftest import Cast
 from tests.factories import make_connection, make_push, make_session, make_template
@@ -19,8 +20,9 @@ from tests.sessions.test_runner import begin, go
 from tests.sessions.test_script_steps import generate, report
 
 pytestmark = pytest.mark.django_db
-# Three for the log-in; the session (twice) with its relations, steps, scripts, files, pushes, analysis and proposals.
-QUERIES = 16
+# Three for the log-in; the session (twice) with its relations, steps, scripts, files, hand-overs, pushes, analysis and
+# proposals.
+QUERIES = 17
 PNG = b"\x89PNG\r\n\x1a\n...."
 
 
@@ -116,6 +118,21 @@ def test_what_has_no_step_stands_at_its_time(cast: Cast) -> None:
     session.steps.update(at=timezone.now() + timedelta(hours=1))
     assert [line.text for line in conversation_for(cast.bob, session)] == ["Clear the queue", "Noted"]
     assert [line.text for line in conversation(session)] == ["Noted"], "evidence quotes what was said"
+
+
+def test_hand_overs_times_and_what_the_technician_says_are_read(cast: Cast, login: Any) -> None:
+    session = go(cast, step_answer, begin(cast), node_id="n1", option_id="o1")
+    session.steps.update(seconds=80)
+    session = go(cast, session_escalate, session, reason="Needs the firewall", to_user_id=cast.alice.pk)
+    assert "Bob to Alice: Needs the firewall" in (text := page(login(cast.carol), session))
+    assert "Waits to be taken up" in text
+    assert "answered after 1 min 20 s" in text
+    assert "What the technician says" not in text
+    session_feedback(actor=cast.bob, session_id=session.pk, rating=2, flow_was_right=False, text="Not for <b>Macs</b>")
+    handover_claim(actor=cast.alice, session_id=session.pk)
+    text = page(login(cast.carol), session)
+    for told in ("Taken up by Alice", "2 of 5", "was not right", "Not for &lt;b&gt;Macs&lt;/b&gt;"):
+        assert told in text
 
 
 def test_the_number_of_queries_is_known(cast: Cast, worked: AISession, login: Any) -> None:
