@@ -23,6 +23,9 @@ def scoped_proposals(scope: Scope) -> QuerySet[FlowProposal]:
     if scope.client or scope.technician:
         theirs = scope.narrowed(team=None, domain="", flow=None).session_q("session__")
         evidence = ProposalEvidence.objects.filter(theirs)
+        if scope.client:
+            # An index has their sessions, and one the evidence, in the same order.
+            return proposals.filter(pk__in=evidence.values("proposal"))
         grants = scope.user.tenant_grants(proposals.permission("view"))
         if grants is not None:
             # Says nothing that the proposals do not, but an index of their sessions begins with it.

@@ -201,11 +201,13 @@ class ProposalEvidence(TenantModel):
     """A session that supports a proposal."""
 
     proposal = models.ForeignKey(FlowProposal, on_delete=models.CASCADE, related_name="evidence")
-    session = models.ForeignKey(AISession, on_delete=models.CASCADE, related_name="evidence")
+    session = models.ForeignKey(AISession, on_delete=models.CASCADE, related_name="evidence", db_index=False)
     added_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "proposal", "session"], name="evidence_once")]
+        # The foreign key's, too.
+        indexes = [models.Index(fields=["session", "proposal"], name="evidence_of_session")]
 
     def __str__(self) -> str:
         return f"{self.session_id} for {self.proposal_id}"
