@@ -3,6 +3,10 @@
 from analytics.gaps.models import KnowledgeGap
 from analytics.reports.models import ReportSubscription
 from analytics.rollups.models import (
+    ClientDurationDay,
+    ClientDurationMonth,
+    ClientSessionDay,
+    ClientSessionMonth,
     DurationDay,
     DurationMonth,
     EndedSession,
@@ -18,6 +22,10 @@ from analytics.rollups.models import (
 )
 
 __all__ = [
+    "ClientDurationDay",
+    "ClientDurationMonth",
+    "ClientSessionDay",
+    "ClientSessionMonth",
     "DurationDay",
     "DurationMonth",
     "EndedSession",

@@ -38,13 +38,13 @@ class Durations:
 def count_facts(scope: Scope, names: Iterable[str]) -> Counts:
     """Ended sessions of the scope with each of the facts; for RATING_SUM the sum of their ratings, 1 to 5 each."""
     names = list(names)
-    rows = read(COUNTS, _wanted(scope), sums=names)
+    rows = read(COUNTS, wanted_of(scope), sums=names)
     return rows[0] if rows else dict.fromkeys(names, 0)
 
 
 def count_facts_and_durations(scope: Scope, names: Iterable[str]) -> tuple[Counts, Durations]:
     """Both, for what is told of every scope at first sight."""
-    names, wanted = list(names), _wanted(scope)
+    names, wanted = list(names), wanted_of(scope)
     if not wanted.is_narrow:
         return count_facts(scope, names), durations(scope)
     # These are counted session by session: once will do.
@@ -56,26 +56,26 @@ def count_facts_and_durations(scope: Scope, names: Iterable[str]) -> tuple[Count
 def count_facts_by(scope: Scope, names: Iterable[str], by: By) -> dict[Any, Counts]:
     """The same for each day or week (its first date in the scope's zone), domain ("" is none) or team (its id or None)
     that has any."""
-    rows = read(COUNTS, _wanted(scope), [_COLUMNS[by]], list(names))
+    rows = read(COUNTS, wanted_of(scope), [_COLUMNS[by]], list(names))
     return {row.pop(_COLUMNS[by]): row for row in rows}
 
 
 def durations(scope: Scope) -> Durations:
     """Times to resolve, in whole minutes, of the sessions that carry times."""
-    rows = read(DURATIONS, _wanted(scope), ["minutes"])
+    rows = read(DURATIONS, wanted_of(scope), ["minutes"])
     return Durations.of({row["minutes"]: row["sessions"] for row in rows})
 
 
 def durations_by(scope: Scope, by: By) -> dict[Any, Durations]:
     """The same for each day, domain or team that has any."""
     found: dict[Any, dict[int, int]] = {}
-    for row in read(DURATIONS, _wanted(scope), [_COLUMNS[by], "minutes"]):
+    for row in read(DURATIONS, wanted_of(scope), [_COLUMNS[by], "minutes"]):
         found.setdefault(row[_COLUMNS[by]], {})[row["minutes"]] = row["sessions"]
     return {key: Durations.of(minutes) for key, minutes in found.items()}
 
 
-def _wanted(scope: Scope) -> Wanted:
-    """What the scope means to who reads counts."""
+def wanted_of(scope: Scope) -> Wanted:
+    """What the scope means to who reads what is kept."""
     sessions = AISession.objects.for_user(scope.user)
     grants = scope.user.tenant_grants(sessions.permission("view"))
 
@@ -90,7 +90,8 @@ def _wanted(scope: Scope) -> Wanted:
         end=scope.end,
         zone=scope.zone,
         is_of_domain=bool(scope.domain),
-        is_narrow=bool(scope.client or scope.technician or scope.flow),
+        client=scope.client.pk if scope.client else None,
+        is_narrow=bool(scope.technician or scope.flow or (scope.client and scope.domain)),
     )
 
 

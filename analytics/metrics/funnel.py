@@ -1,6 +1,6 @@
 """The flywheel as a funnel: how far what is resolved gets towards guiding the next one, and how soon."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -37,6 +37,13 @@ _reused = looked_up(PUBLISHED_EVIDENCE.filter(proposal__in=_published.filter(_la
 FUNNEL: Mapping[str, Fact] = {
     **{name: FACTS[name] for name in STEPS if name in FACTS},
     "reused": Fact("whose flow has guided a later session", FACTS["published"].condition & _reused),
+}
+
+# What is kept of the sessions of a step that few come to.
+RARE: Mapping[str, Sequence[str]] = {
+    "proposed": ("proposed",),
+    "published": ("proposed", "published"),
+    "reused": ("proposed", "published"),
 }
 
 # One pass over the period's sessions and their evidence; when a flow was used again is looked up once a proposal.

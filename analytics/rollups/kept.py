@@ -11,6 +11,10 @@ from django.db.models.functions import Cast, Extract, Floor
 
 from analytics.facts import FACTS
 from analytics.rollups.models import (
+    ClientDurationDay,
+    ClientDurationMonth,
+    ClientSessionDay,
+    ClientSessionMonth,
     DurationDay,
     DurationMonth,
     KeptModel,
@@ -30,19 +34,24 @@ _SAME = (
     "ended_at", "rating",
 )  # fmt: skip
 ENDED_COLUMNS = ("session_id", *_SAME, "facts", "minutes")
+# A client's day is kept where it has so many sessions: adding up fewer takes no longer than to read what is kept.
+CLIENT_SESSIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A rollup of ended sessions: its rows by account, day and `keys`, with `sums` that add up over any rows of it.
 
-    Beside the days stand their sums: by month, and of all domains together, for most figures ask for no domain.
+    Beside the days stand their sums: by month, and of all domains together, for most figures ask for no domain; and
+    the same of a client, of its days with CLIENT_SESSIONS or more.
     """
 
     day: type[KeptModel]
     month: type[KeptModel]
     team_day: type[KeptModel]
     team_month: type[KeptModel]
+    client_day: type[KeptModel]
+    client_month: type[KeptModel]
     keys: tuple[str, ...]
     # Each as SQL of `n` rows of EndedSession that are `alike` in these columns, of those that are `among` them.
     sums: Mapping[str, str]
@@ -51,12 +60,16 @@ class Kept:
 
     @property
     def models(self) -> tuple[type[KeptModel], ...]:
-        return self.day, self.month, self.team_day, self.team_month
+        return self.day, self.month, self.team_day, self.team_month, self.client_day, self.client_month
 
     @property
     def team_keys(self) -> tuple[str, ...]:
         """What the sums of all domains are kept by."""
         return tuple(key for key in self.keys if key != DOMAIN)
+
+    @property
+    def client_keys(self) -> tuple[str, ...]:
+        return ("client_id", *self.team_keys)
 
     def summed(self, source: str, by: Mapping[str, str], sums: Sequence[str]) -> str:
         """SQL that adds up the EndedSession rows of a FROM clause, by the values (SQL) of some names.
@@ -102,6 +115,8 @@ COUNTS = Kept(
     SessionMonth,
     TeamSessionDay,
     TeamSessionMonth,
+    ClientSessionDay,
+    ClientSessionMonth,
     ("team_id", DOMAIN),
     {name: f"CASE WHEN a_facts & {bit} <> 0 THEN n END" for name, bit in BITS.items()} | {"rating_sum": "n * a_rating"},
     ("facts", "rating"),
@@ -112,6 +127,8 @@ DURATIONS = Kept(
     DurationMonth,
     TeamDurationDay,
     TeamDurationMonth,
+    ClientDurationDay,
+    ClientDurationMonth,
     ("team_id", DOMAIN, "minutes"),
     {"sessions": "n"},
     ("minutes",),

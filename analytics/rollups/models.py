@@ -1,8 +1,11 @@
 """What is kept for each day, and the marks that say which days it no longer holds for."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models import F, Q
+from django.db.models.lookups import GreaterThan
 
 from flowpilot.accounts.models import Account, Team
 from flowpilot.common.tenancy import TenantModel, TenantQuerySet, permission_name
@@ -16,6 +19,15 @@ def _unguarded(model: type[models.Model]) -> Any:
     return models.ForeignKey(
         model, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
+
+
+# The place of "proposed" in `kept.BITS`, which an index is about.
+PROPOSED = 1 << 27
+
+
+def has_bits(bits: int) -> Q:
+    """Whether an EndedSession has any of these facts."""
+    return Q(GreaterThan(F("facts").bitand(bits), 0))
 
 
 class KeptQuerySet(TenantQuerySet[Any]):
@@ -54,17 +66,27 @@ class EndedSession(TenantModel):
 
     class Meta:
         indexes = [
+            # With all that is added up, and what a scope may be narrowed to besides.
+            *(
+                models.Index(
+                    fields=["account", *columns, "ended_at"],
+                    include=["facts", "rating", "minutes", "team", *besides],
+                    name=f"ended_by_{name}",
+                )
+                for name, columns, besides in (
+                    ("time", (), ()),
+                    ("client", ("client",), ("problem_domain",)),
+                    ("email", ("technician_email",), ("problem_domain", "client")),
+                    ("flow", ("flow",), ("problem_domain", "client")),
+                )
+            ),
+            # Few sessions are evidence, and still fewer the newest ones.
             models.Index(
-                fields=["account", *columns, "ended_at"],
-                include=["facts", "rating", "minutes", "team"],
-                name=f"ended_by_{name}",
-            )
-            for name, columns in (
-                ("time", ()),
-                ("client", ("client",)),
-                ("email", ("technician_email",)),
-                ("flow", ("flow",)),
-            )
+                fields=["account", "-ended_at", "-session"],
+                include=["facts"],
+                condition=has_bits(PROPOSED),
+                name="ended_proposed",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -150,8 +172,8 @@ class Durations(KeptModel):
         abstract = True
 
 
-def _once(name: str, *more: str) -> models.UniqueConstraint:
-    return models.UniqueConstraint(fields=["account", "day", "team", *more], name=name, nulls_distinct=False)
+def _once(name: str, *more: str, of: Sequence[str] = ("account",)) -> models.UniqueConstraint:
+    return models.UniqueConstraint(fields=[*of, "day", "team", *more], name=name, nulls_distinct=False)
 
 
 class SessionDay(DomainModel, Counts):
@@ -204,6 +226,49 @@ class TeamDurationMonth(Durations):
 
     class Meta:
         constraints = [_once("one_team_duration_month", "minutes")]
+
+
+# What the days of a client are looked up by.
+_CLIENT = ("account", "client")
+
+
+class ClientModel(KeptModel):
+    """The same over all domains, of one client's sessions: of the days at which it had many.
+
+    Of other days its sessions are few, and added up one by one.
+    """
+
+    # As the sessions have it: see `team`.
+    client = models.ForeignKey(
+        Client, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+
+class ClientSessionDay(ClientModel, Counts):
+    class Meta:
+        constraints = [_once("one_client_session_day", of=_CLIENT)]
+
+
+class ClientSessionMonth(ClientModel, Counts):
+    """Sums of ClientSessionDay: those of the whole month where it has every day of it."""
+
+    class Meta:
+        constraints = [_once("one_client_session_month", of=_CLIENT)]
+
+
+class ClientDurationDay(ClientModel, Durations):
+    class Meta:
+        constraints = [_once("one_client_duration_day", "minutes", of=_CLIENT)]
+
+
+class ClientDurationMonth(ClientModel, Durations):
+    """Sums of ClientDurationDay."""
+
+    class Meta:
+        constraints = [_once("one_client_duration_month", "minutes", of=_CLIENT)]
 
 
 class RolledAccount(models.Model):

@@ -12,7 +12,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
-from analytics.rollups.kept import DOMAIN, Kept
+from analytics.rollups.kept import COUNTS, DOMAIN, Kept
 from analytics.rollups.marks import JOINED, MARKED
 from analytics.rollups.models import EndedSession
 from analytics.rollups.spans import definition, ended_in_span
@@ -28,7 +28,8 @@ TIMES = ("day", "week")
 # - `clean`, days, in the time zone that an account's are kept in, that lie in one cut and that the kept sums hold for,
 #   without those of `clean_month`: months of a total of which they do for every day;
 # - `factual`, times outside them that what is kept of each session holds for: in marked days, in the parts of days at
-#   the ends of a cut, and everywhere where nothing is added up by what is asked for;
+#   the ends of a cut, in a client's days with few sessions, and everywhere where nothing is added up by what is asked
+#   for;
 # - `span`, which only the sessions themselves tell of: marked quarters of an hour, and all time of accounts of which
 #   nothing is kept.
 READ = f"""
@@ -62,7 +63,7 @@ WITH asked AS MATERIALIZED (
 ), piece AS MATERIALIZED (
     SELECT c.account_id, c.day, c.month, c.months_before, cut,
       greatest(c.starts, cut.starts) AS starts, least(c.ends, cut.ends) AS ends,
-      c.starts >= cut.starts AND c.ends <= cut.ends AND m.day IS NULL AS is_clean
+      c.starts >= cut.starts AND c.ends <= cut.ends AND m.day IS NULL AND {{is_kept}} AS is_clean
     FROM asked CROSS JOIN calendar c CROSS JOIN LATERAL (
         SELECT coalesce(date_trunc(unit, c.starts AT TIME ZONE zone)::date, '-infinity') AS cut
         UNION
@@ -135,7 +136,9 @@ class Wanted:
     zone: str
     # Narrowed to a problem domain.
     is_of_domain: bool = False
-    # Narrowed to what rollups do not tell apart: a client, a technician or a flow.
+    # Narrowed to a client: some of its days are kept.
+    client: int | None = None
+    # Narrowed to what rollups do not tell apart: a technician, a flow, or a domain of a client.
     is_narrow: bool = False
 
 
@@ -159,18 +162,31 @@ def _statement(kept: Kept, wanted: Wanted, by: list[str], sums: list[str]) -> Pa
     unit = next((name for name in by if name in TIMES), None)
     keys = [name for name in by if name not in TIMES]
     parts = [_of_sessions(kept, wanted, keys, sums)]
-    if not wanted.is_narrow:
+    # Of a client all domains together are kept.
+    is_added_up = not wanted.is_narrow and (wanted.client is None or DOMAIN not in keys)
+    if is_added_up:
         parts += _of_days(kept, wanted, keys, sums)
+    is_kept, of_client = _is_kept(wanted)
     groups = [f"cut AS {name}" if name in TIMES else name for name in by]
     places = ", ".join(str(place) for place in range(1, len(by) + 1))
     sql = READ.format(
         columns=", ".join([*groups, *(f"sum({name})::bigint AS {name}" for name in sums)]),
+        is_kept=is_kept,
         parts=" UNION ALL ".join(part for part, _ in parts),
         groups=f"GROUP BY {places} ORDER BY {places}" if by else "HAVING count(*) > 0",
     )
     accounts = None if wanted.accounts is None else list(wanted.accounts)
-    asked = (wanted.start, wanted.end, wanted.zone, accounts, not wanted.is_narrow, unit, definition())
-    return sql, (*asked, *(value for _, values in parts for value in values))
+    asked = (wanted.start, wanted.end, wanted.zone, accounts, is_added_up, unit, definition())
+    return sql, (*asked, *of_client, *(value for _, values in parts for value in values))
+
+
+def _is_kept(wanted: Wanted) -> Part:
+    """Whether a day `c` is kept at all. Of a client only some are; whose team's sessions there are does not matter."""
+    if wanted.client is None:
+        return "true", ()
+    table = COUNTS.client_day._meta.db_table
+    found = f"SELECT FROM {table} k WHERE k.account_id = c.account_id AND k.day = c.day AND k.client_id = %s"
+    return f"EXISTS ({found})", (wanted.client,)
 
 
 def _of_sessions(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str]) -> Part:
@@ -184,8 +200,12 @@ def _of_sessions(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str]) -
 
 def _of_days(kept: Kept, wanted: Wanted, keys: list[str], sums: list[str]) -> Iterator[Part]:
     columns = ", ".join(["cut", *keys, *sums])
-    all_domains = DOMAIN not in keys and not wanted.is_of_domain
-    day, month = (kept.team_day, kept.team_month) if all_domains else (kept.day, kept.month)
+    if wanted.client is not None:
+        day, month = kept.client_day, kept.client_month
+    elif DOMAIN in keys or wanted.is_of_domain:
+        day, month = kept.day, kept.month
+    else:
+        day, month = kept.team_day, kept.team_month
     for model, clean in ((day, "clean"), (month, "clean_month")):
         rows = wanted.kept(model).order_by().values("account_id", "day", *keys, *sums)
         told, values = rows.query.sql_with_params()

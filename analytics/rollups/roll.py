@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.utils import timezone
 
-from analytics.rollups.kept import ALL, ENDED_COLUMNS, Kept
+from analytics.rollups.kept import ALL, CLIENT_SESSIONS, ENDED_COLUMNS, Kept
 from analytics.rollups.marks import JOINED, MARKED
 from analytics.rollups.models import EndedSession, KeptModel, RolledAccount, RollupMark, SessionMark
 from analytics.rollups.spans import definition, ended_in_span
@@ -78,10 +78,16 @@ _DAYS = """
       (day + 1)::timestamp AT TIME ZONE r.time_zone AS ends
     FROM analytics_rolledaccount r CROSS JOIN unnest(%s::date[]) day WHERE r.account_id = %s
 ) d CROSS JOIN LATERAL (
-    SELECT team_id, problem_domain, facts, rating, minutes FROM analytics_endedsession e
+    SELECT team_id, client_id, problem_domain, facts, rating, minutes FROM analytics_endedsession e
     WHERE e.account_id = d.account_id AND e.ended_at >= d.starts AND e.ended_at < d.ends OFFSET 0
 ) e
 """
+# The clients of which a day is kept.
+_MANY = f"""
+WITH many AS MATERIALIZED (
+    SELECT day, client_id FROM {_DAYS} WHERE client_id IS NOT NULL GROUP BY 1, 2 HAVING count(*) >= %s
+)
+"""  # noqa: S608
 _ADD_UP = """
 INSERT INTO {target} (account_id, day, {columns})
 SELECT account_id, {day}, {keys}, {sums} FROM {source} WHERE account_id = %s AND {day} = ANY(%s)
@@ -231,19 +237,29 @@ def _write_sessions(account_id: int, days: list[date]) -> None:
 
 def _write_days(kept: Kept, account_id: int, days: list[date]) -> None:
     """Add up what is kept of the days' sessions."""
-    kept.day._default_manager.filter(account=account_id, day__in=days).delete()
-    names = ("account_id", "day", *kept.keys)
-    by = {name: f"d.{name}" if name in ("account_id", "day") else f"e.{name}" for name in names}
-    columns = ", ".join((*names, *kept.sums))
-    summed = kept.summed(_DAYS, by, list(kept.sums))
-    _execute(f"INSERT INTO {kept.day._meta.db_table} ({columns}) {summed}", days, account_id)
+    for model in (kept.day, kept.client_day):
+        model._default_manager.filter(account=account_id, day__in=days).delete()
+    _write(kept, kept.day, kept.keys, _DAYS, (days, account_id))
+    of_many, values = f"{_DAYS} JOIN many USING (day, client_id)", (days, account_id, CLIENT_SESSIONS, days, account_id)
+    _write(kept, kept.client_day, kept.client_keys, of_many, values, _MANY)
     _add_up(kept, kept.day, kept.team_day, kept.team_keys, "day", account_id, days)
+
+
+def _write(
+    kept: Kept, target: type[KeptModel], keys: Sequence[str], source: str, values: Sequence[Any], expressions: str = ""
+) -> None:
+    """Add up the sessions of a FROM clause, which may use table expressions; `values` are those of both."""
+    by = {name: f"d.{name}" if name in ("account_id", "day") else f"e.{name}" for name in ("account_id", "day", *keys)}
+    columns = ", ".join((*by, *kept.sums))
+    summed = kept.summed(source, by, list(kept.sums))
+    _execute(f"{expressions} INSERT INTO {target._meta.db_table} ({columns}) {summed}", *values)
 
 
 def _write_months(kept: Kept, account_id: int, months: list[date]) -> None:
     """Add the days of months up; a month with a marked day is not read, so its days need not be right yet."""
     _add_up(kept, kept.day, kept.month, kept.keys, _MONTH, account_id, months)
     _add_up(kept, kept.team_day, kept.team_month, kept.team_keys, _MONTH, account_id, months)
+    _add_up(kept, kept.client_day, kept.client_month, kept.client_keys, _MONTH, account_id, months)
 
 
 def _add_up(

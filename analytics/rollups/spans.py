@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import DateTimeField, Expression, Field, QuerySet
 
-from analytics.rollups.kept import ALL, ENDED_COLUMNS, ended_rows
+from analytics.rollups.kept import ALL, CLIENT_SESSIONS, ENDED_COLUMNS, ended_rows
 from sessions.models import AISession
 
 
@@ -38,4 +38,6 @@ def ended_in_span(sessions: QuerySet[AISession], columns: Sequence[str]) -> tupl
 def definition() -> str:
     """A digest of how everything that is kept is counted: another one where any fact is defined otherwise."""
     sums = [(kept.keys, kept.sums, kept.alike, kept.among) for kept in ALL]
-    return sha256(repr((ended_in_span(AISession.objects.all(), ENDED_COLUMNS), sums)).encode()).hexdigest()
+    return sha256(
+        repr((ended_in_span(AISession.objects.all(), ENDED_COLUMNS), sums, CLIENT_SESSIONS)).encode()
+    ).hexdigest()

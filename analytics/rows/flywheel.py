@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from analytics.metrics.funnel import FUNNEL, step_count
+from analytics.metrics.funnel import FUNNEL, RARE, step_count
 from analytics.rows.sessions import SESSIONS
 
-FLYWHEEL = replace(SESSIONS, name="flywheel", fact=FUNNEL.get, count=step_count)
+FLYWHEEL = replace(SESSIONS, name="flywheel", fact=FUNNEL.get, count=step_count, later=("reused",), rare=RARE)

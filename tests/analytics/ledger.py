@@ -17,7 +17,7 @@ from analytics.rollups.read import Wanted, read
 from flowpilot.accounts.models import Account, Team
 from flowpilot.flows.models import Flow
 from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis, Topic
-from sessions.models import AISession, GeneratedScript, Handover, ScriptTemplateVersion
+from sessions.models import AISession, Client, GeneratedScript, Handover, ScriptTemplateVersion
 from tests.factories import make_flow, make_proposal, make_template
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -78,11 +78,13 @@ class Ledger:
     account: Account
     dice: Random
     teams: list[Team | None] = field(default_factory=list)
+    clients: list[Client | None] = field(default_factory=list)
     flow: Flow | None = None
     script: ScriptTemplateVersion | None = None
 
     def __post_init__(self) -> None:
         self.teams = [None, *(Team.objects.create(account=self.account, name=name) for name in ("Desk", "Field"))]
+        self.clients = [None, *(Client.objects.create(account=self.account, name=name) for name in ("Ana", "Bo"))]
         self.flow = make_flow(self.account).flow
         self.script = make_template(self.account)
         for number in range(3):
@@ -118,6 +120,7 @@ class Ledger:
             "started_at": started,
             "ended_at": ended if status in ENDED else None,
             "team": dice.choice(self.teams),
+            "client": dice.choice([*self.clients, self.clients[1]]),
             "problem_domain": dice.choice(["networking", "email", ""]),
             "technician_email": dice.choice(["", "bob@northwind.test", "tess@northwind.test"]),
             "flow": self.flow if guided else None,
@@ -144,7 +147,9 @@ class Ledger:
         AISession.objects.filter(pk=session.pk).update(**{name: fields[name] for name in some})
 
     def update_many(self) -> None:
-        name = self.dice.choice(["team", "problem_domain", "technician_email", "rating", "psa_ticket_id", "flow"])
+        name = self.dice.choice(
+            ["team", "client", "problem_domain", "technician_email", "rating", "psa_ticket_id", "flow"]
+        )
         some = self.sessions.filter(pk__in=[s.pk for s in self.sessions if self.dice.random() < 0.3])
         some.update(**{name: self.fields()[name]})
 
@@ -218,7 +223,11 @@ class Ledger:
             end,
             zone,
             is_of_domain="problem_domain" in filters,
-            is_narrow="technician_email" in filters or "flow" in filters or dice.random() < 0.1,
+            client=filters["client"].pk if "client" in filters else None,
+            is_narrow="technician_email" in filters
+            or "flow" in filters
+            or {"client", "problem_domain"} <= filters.keys()
+            or dice.random() < 0.1,
         )
 
     def check(self, note: str = "") -> None:
@@ -233,6 +242,8 @@ class Ledger:
                 filters["problem_domain"] = "email"
             if self.dice.random() < 0.3:
                 filters |= self.dice.choice([{"technician_email": "bob@northwind.test"}, {"flow": self.flow}])
+            if self.dice.random() < 0.4:
+                filters["client"] = self.clients[1]
             wanted = self.wanted(**filters)
             assert found(kept, wanted, by) == counted(kept, wanted, by), (note, by, filters, wanted)
 

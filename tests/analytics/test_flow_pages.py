@@ -19,7 +19,7 @@ from flowpilot.accounts.roles import Role
 from flowpilot.flows.models import Flow, FlowVersion
 from sessions.models import AISession, SessionStep
 from tests.analytics.rows import make_history
-from tests.analytics.test_figures import OPENED, ROWS
+from tests.analytics.test_figures import OPENED, ROWS, count_of
 from tests.conftest import Cast, MadeOnce, make_cast
 from tests.factories import make_account, make_flow, make_member, make_session
 
@@ -65,7 +65,7 @@ def test_each_figure_of_a_flow_opens_the_rows_it_counts(
         counts = [count for url, count in found.items() if f"/guided/{kind}-" in url]
         assert any(counts) or (counts and scope), kind
     for url, count in random.Random(scope).sample(sorted(found.items()), min(OPENED, len(found))):
-        assert browser.get(url).context["count"] == count, url
+        assert count_of(browser, url) == count, url
     assert len(browser.get(f"{url}&format=csv").getvalue().decode().splitlines()) == count + 1
 
 
@@ -76,7 +76,7 @@ def test_a_list_says_what_it_is_about_to_who_may_see_it(cast: Cast, flow: Flow, 
     assert browser.get(rows).context["about"] == ("Version 2 of VPN → Does the VPN client connect at all? → Sometimes")
     way = browser.get(f"/admin/analytics/rows/guided/way-{version.pk}-1-0-4/?days=90")
     assert way.context["about"] == "Version 2 of VPN → Does the VPN client connect at all? → Only at home?"
-    assert way.context["count"] > 0
+    assert way.context["lines"]
     foreign = FlowVersion.objects.filter(account=cast.other_account).first()
     assert foreign is not None
     for name in (f"ended-{foreign.pk}", f"at-{foreign.pk}-0", "ended-987654321", f"at-{version.pk}-999"):

@@ -12,6 +12,7 @@ from django.utils import timezone
 from analytics.metrics.sessions import Period
 from analytics.pages.overview import _guided_trend
 from analytics.scope import Scope
+from sessions.models import PsaPush
 from tests.analytics.rows import make_history
 from tests.conftest import Cast
 from tests.factories import make_proposal, make_session
@@ -90,6 +91,20 @@ def test_a_csv_runs_nothing(cast: Cast, login: Any) -> None:
     address = reverse("analytics:rows", args=["sessions", "ended"])
     download = login(cast.carol).get(f"{address}?format=csv").getvalue().decode()
     assert "'=1+1,'@SUM(A1)," in download
+
+
+def test_what_is_not_kept_is_counted_after_the_page(cast: Cast, login: Any) -> None:
+    make_history(cast.account, timezone.now(), count=120)
+    browser, rows = login(cast.carol), reverse("analytics:rows", args=["pushes", "created"])
+    for query in ({}, {"after": f"{timezone.now():%Y-%m-%dT%H:%M:%SZ}_1"}):
+        page = browser.get(rows, {"days": 90} | query).content.decode()
+        assert ("more than 50</span>" in page, "data-count" in page) == (True, False)
+        [asked] = re.findall(r'<span hx-get="([^"]+)" hx-trigger="load"', page)
+        counted = browser.get(html.unescape(asked)).content.decode()
+        assert counted.startswith(f'<span data-count="{PsaPush.objects.count()}">')
+    # Where the page shows all there is nothing to ask.
+    PsaPush.objects.exclude(pk__in=list(PsaPush.objects.values_list("pk", flat=True)[:50])).delete()
+    assert 'data-count="50"' in browser.get(rows, {"days": 90}).content.decode()
 
 
 def test_the_list_goes_on_where_the_page_before_ended(cast: Cast, login: Any) -> None:

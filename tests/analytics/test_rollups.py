@@ -22,6 +22,10 @@ from analytics.metrics.counting import count_facts, durations
 from analytics.rollups import roll, spans
 from analytics.rollups.kept import BITS, COUNTS, DURATIONS, Kept
 from analytics.rollups.models import (
+    ClientDurationDay,
+    ClientDurationMonth,
+    ClientSessionDay,
+    ClientSessionMonth,
     EndedSession,
     RolledAccount,
     RollupMark,
@@ -37,7 +41,7 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.leases import LeaseLost, lease_release, lease_take
 from flowpilot.common.models import Lease
 from proposals.models import FlowProposal, ProposalEvidence, SessionAnalysis
-from sessions.models import AISession, GeneratedScript, Handover
+from sessions.models import AISession, Client, GeneratedScript, Handover
 from tests.analytics.ledger import DAYS, START, Ledger, counted, found, kept_of
 from tests.factories import make_account, make_member, make_proposal, make_template
 
@@ -68,6 +72,11 @@ def everything(account: Account, zone: str = "") -> Wanted:
         START + timedelta(days=DAYS + 2),
         zone or account.time_zone,
     )
+
+
+def of(account: Account, client: Client) -> Wanted:
+    kept = kept_of(account, client=client)
+    return replace(everything(account), sessions=client.sessions.all(), kept=kept, client=client.pk)
 
 
 def assert_exact(account: Account) -> None:
@@ -160,7 +169,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_every_fact_has_a_column() -> None:
     for model in COUNTS.models:
-        columns = {f.attname for f in model._meta.concrete_fields} - {"problem_domain"}
+        columns = {f.attname for f in model._meta.concrete_fields} - {"problem_domain", "client_id"}
         assert columns == {"id", "account_id", "day", "team_id", "rating_sum", *FACTS}
     assert list(BITS) == list(FACTS)
     assert sum(BITS.values()) < 2**31  # what an integer column holds
@@ -171,6 +180,7 @@ def test_they_equal_a_direct_count_whatever_happens_between_turns(
     account: Account, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(roll, "DAYS_AT_ONCE", 3)
+    monkeypatch.setattr(roll, "CLIENT_SESSIONS", 1 + seed % 3)
     ledger = Ledger(account, Random(seed))
     number = 0
     # Months go by meanwhile.
@@ -195,9 +205,11 @@ def test_they_equal_a_direct_count_whatever_happens_between_turns(
     assert kept_total(account) == ledger.sessions.filter(status__in=AISession.ENDED).count()
 
 
-def test_without_marks_only_what_is_kept_is_read(account: Account) -> None:
+def test_without_marks_only_what_is_kept_is_read(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or else all of this would only show that counting directly is right."""
-    add(account)
+    monkeypatch.setattr(roll, "CLIENT_SESSIONS", 1)
+    client = Client.objects.create(account=account, name="Ana")
+    add(account, client=client)
     account_roll_up(account.pk)
     for rollup, name in ((COUNTS, "ended"), (DURATIONS, "sessions")):
         for number, model in enumerate(rollup.models, 5):
@@ -210,15 +222,62 @@ def test_without_marks_only_what_is_kept_is_read(account: Account) -> None:
         assert total(rollup, replace(wanted, is_of_domain=True), name) == 6
         assert total(rollup, wanted, name, by="week") == 7
         assert total(rollup, wanted, name) == 8
+        of_client = of(account, client)
+        assert total(rollup, of_client, name, by="week") == total(rollup, of_client, name) == 9
     assert total(COUNTS, everything(account, "UTC"), "ended") == 8
     # Days of another time zone, and what a rollup does not tell apart, are read session by session.
     EndedSession.objects.update(facts=BITS["rated"], minutes=7)
     for wanted in everything(account, "UTC"), replace(everything(account), is_narrow=True):
         assert [total(COUNTS, wanted, name, by="day") for name in ("ended", "rated")] == [0, 1]
         assert [row["minutes"] for row in read(DURATIONS, wanted, ["minutes", "day"])] == [7]
+    # Of a client's domains no sums are kept.
+    assert total(DURATIONS, of(account, client), "sessions", by="problem_domain") == 1
     add(account)
     assert total(COUNTS, everything(account), "ended") == 2
     assert total(DURATIONS, everything(account), "sessions") == 2
+
+
+def test_of_a_client_only_days_with_many_sessions_are_kept(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roll, "CLIENT_SESSIONS", 3)
+    desk = Team.objects.create(account=account, name="Desk")
+    ana, bo = (Client.objects.create(account=account, name=name) for name in ("Ana", "Bo"))
+    for client, team, days in (
+        (ana, desk, 0), (ana, desk, 0), (ana, None, 0), (ana, desk, 1), (ana, desk, 1), (bo, desk, 0), (None, None, 0),
+    ):  # fmt: skip
+        add(account, client=client, team=team, ended_at=NOON + timedelta(days=days))
+    account_roll_up(account.pk)
+    rows = ClientSessionDay.objects.order_by("ended").values_list("client", "team", "ended")
+    assert list(rows) == [(ana.pk, None, 1), (ana.pk, desk.pk, 2)]
+    assert [total(COUNTS, of(account, client), "ended") for client in (ana, bo)] == [5, 1]
+    # A kept day holds for each team, also for one without a session of it.
+    EndedSession.objects.filter(ended_at=NOON).update(facts=0)
+    field = Team.objects.create(account=account, name="Field")
+    teams = [replace(of(account, ana), kept=kept_of(account, client=ana, team=t)) for t in (desk, field)]
+    assert [total(COUNTS, wanted, "ended") for wanted in teams] == [4, 0]
+    # One fewer, and the day is kept no more.
+    AISession.objects.filter(client=ana, team=None).delete()
+    account_roll_up(account.pk)
+    assert not ClientSessionDay.objects.exists()
+    assert not ClientDurationDay.objects.exists()
+    assert not ClientSessionMonth.objects.exists()
+
+
+def test_of_a_client_a_month_is_read_where_each_of_its_days_is_kept(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roll, "CLIENT_SESSIONS", 1)
+    ana = Client.objects.create(account=account, name="Ana")
+    days = [add(account, client=ana, ended_at=START + timedelta(days=31 + number, hours=12)) for number in range(30)]
+    account_roll_up(account.pk)
+    assert ClientSessionMonth.objects.get().ended == 30
+    ClientSessionMonth.objects.update(ended=7)
+    ClientDurationMonth.objects.update(sessions=7)
+    assert [total(COUNTS, of(account, ana), "ended"), total(DURATIONS, of(account, ana), "sessions")] == [7, 30 * 7]
+    days[3].delete()
+    assert total(COUNTS, of(account, ana), "ended") == 29
+    account_roll_up(account.pk)
+    ClientSessionMonth.objects.update(ended=7)
+    assert total(COUNTS, of(account, ana), "ended") == 29
 
 
 def test_of_a_marked_day_only_the_marked_quarter_is_looked_at(account: Account) -> None:

@@ -89,6 +89,14 @@ def test_a_template_opens_its_scripts(open_page: OpenPage, cast: Cast) -> None:
     expect(page.locator("#rows-title")).to_contain_text("that were generated, of this template")
 
 
+@pytest.mark.usefixtures("history")
+def test_a_long_list_is_counted_after_it_is_shown(open_page: OpenPage, cast: Cast) -> None:
+    page = open_page("/admin/analytics/rows/pushes/created/?days=90", user=cast.carol)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    count = PsaPush.objects.filter(account=cast.account).count()
+    expect(page.locator("#rows-title")).to_have_text(f"{count} pushes that were to be written")
+
+
 def test_a_hand_over_that_waits_is_seen_and_opened(open_page: OpenPage, cast: Cast) -> None:
     session = make_session(cast.account, status="escalated", title="No mail since noon")
     Handover.objects.create(account=cast.account, session=session, reason="Needs the mail team")

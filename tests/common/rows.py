@@ -12,6 +12,10 @@ from django.db import models
 from django.utils import timezone
 
 from analytics.models import (
+    ClientDurationDay,
+    ClientDurationMonth,
+    ClientSessionDay,
+    ClientSessionMonth,
     DurationDay,
     DurationMonth,
     EndedSession,
@@ -174,6 +178,11 @@ def make_kept(account: Account, word: str, team: Team) -> None:
     TeamSessionMonth.objects.create(**kept, day=month, ended=1)
     TeamDurationDay.objects.create(**kept, day=day, minutes=5, sessions=1)
     TeamDurationMonth.objects.create(**kept, day=month, minutes=5, sessions=1)
+    kept = {**kept, "client_id": 10**9 + account.pk}
+    ClientSessionDay.objects.create(**kept, day=day, ended=1)
+    ClientSessionMonth.objects.create(**kept, day=month, ended=1)
+    ClientDurationDay.objects.create(**kept, day=day, minutes=5, sessions=1)
+    ClientDurationMonth.objects.create(**kept, day=month, minutes=5, sessions=1)
 
 
 def make_job(account: Account, word: str, member: User) -> IngestJob:

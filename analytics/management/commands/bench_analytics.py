@@ -98,7 +98,9 @@ def _cases(account: Account) -> Iterator[Case]:
         yield Case(f"summary, {days} days", analyst, f"{summary}?days={days}")
     yield Case("overview, an analyst of a team", limited, f"{overview}?{year}")
     yield Case("summary, an analyst of a team", limited, f"{summary}?{year}")
-    for name, query in _narrowed(account).items():
+    narrowed = _narrowed(account)
+    narrowed["a domain of the largest client"] = f"{narrowed['a domain']}&{narrowed['the largest client']}"
+    for name, query in narrowed.items():
         yield Case(f"overview, {name}", analyst, f"{overview}?{year}&{query}")
         yield Case(f"summary, {name}", analyst, f"{summary}?{year}&{query}")
         yield Case(f"list, {name}", analyst, f"{_list('resolved')}?{year}&{query}")
@@ -114,6 +116,11 @@ def _cases(account: Account) -> Iterator[Case]:
     yield Case("list, nothing in it", analyst, f"{_list('reopened')}?{year}&domain=nothing")
     for source, fact in _facts_of(account):
         yield Case(f"list, {source}: {fact}", analyst, f"{_list(fact, source)}?{year}")
+    for source, fact in (("pushes", "created"), ("handovers", "given"), ("scripts", "generated")):
+        address = f"{_list(fact, source)}?{year}&{narrowed['a domain']}"
+        yield Case(f"list, {source} of a domain", analyst, address)
+        yield Case(f"number of {source} of a domain", analyst, f"{address}&count=1")
+    yield Case("number of pushes", analyst, f"{_list('created', 'pushes')}?{year}&count=1")
     yield Case("gaps", analyst, reverse("gaps:list"))
     for name in ("coverage", "flows", "psa", "scripts", "review"):
         yield Case(f"page, {name}", analyst, f"{reverse(f'analytics:{name}')}?{year}")
