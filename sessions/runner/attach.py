@@ -1,5 +1,6 @@
 """Screenshots and logs with a session: what is taken, and how it is told apart from what is not."""
 
+import re
 from uuid import uuid4
 
 from django.core.files.base import ContentFile
@@ -14,20 +15,19 @@ from sessions.runner.lock import require_open, session_lock
 MOST_BYTES = 5 * 1024 * 1024
 MOST_FILES = 20
 LONGEST_NAME = 200
-# By what the bytes say, not by what the name does: (first bytes, from offset, type).
+# By what the first bytes say, not by what the name does.
 _IMAGES = (
-    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
-    (b"\xff\xd8\xff", 0, "image/jpeg"),
-    (b"GIF87a", 0, "image/gif"),
-    (b"GIF89a", 0, "image/gif"),
-    (b"WEBP", 8, "image/webp"),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
+    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
+    (re.compile(rb"GIF8[79]a"), "image/gif"),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "image/webp"),
 )
 
 
 def content_type_of(data: bytes) -> str | None:
     """`image/…` for a picture, `text/plain` for text in UTF-8; None for anything else."""
-    for start, at, name in _IMAGES:
-        if data[at : at + len(start)] == start:
+    for begins, name in _IMAGES:
+        if begins.match(data):
             return name
     if b"\x00" in data:
         return None
@@ -36,6 +36,13 @@ def content_type_of(data: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return "text/plain"
+
+
+def size_check(size: int) -> None:
+    """Raises InvalidInput for more bytes than are taken: ask before they are read."""
+    if size > MOST_BYTES:
+        told = f"at most {MOST_BYTES // 1024 // 1024} MB, this one has {size / 1024 / 1024:.1f} MB"
+        raise InvalidInput(f"the file is too large: {told}", details={"file": told})
 
 
 @transaction.atomic
@@ -49,9 +56,7 @@ def attachment_add(*, actor: User, session_id: int, name: str, data: bytes) -> A
     require_open(session)
     if not data:
         raise InvalidInput("the file is empty", details={"file": "It is empty."})
-    if len(data) > MOST_BYTES:
-        told = f"at most {MOST_BYTES // 1024 // 1024} MB, this one has {len(data) / 1024 / 1024:.1f} MB"
-        raise InvalidInput(f"the file is too large: {told}", details={"file": told})
+    size_check(len(data))
     kind = content_type_of(data)
     if kind is None:
         raise InvalidInput(

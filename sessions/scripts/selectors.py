@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import Count, Q
 
+from flowpilot.accounts.models import Membership
+from flowpilot.accounts.roles import role_grants
 from flowpilot.common.statistics import Rate
 from sessions.models.session import AISession
-from sessions.scripts.access import GENERATE, may_run
+from sessions.scripts.access import CHANGE, GENERATE, may_run
 from sessions.scripts.models import GeneratedScript, ScriptTemplate, ScriptTemplateVersion
 from sessions.scripts.prefill import Facts, facts_of
 from sessions.scripts.suggest import Candidate, Problem, suggest
@@ -147,8 +149,6 @@ def escalations_of(user: Any, account_id: int, template_ids: Iterable[int] | Non
     ended: Any = AISession.objects.for_user(user).filter(
         account=account_id, status__in=[Status.RESOLVED, Status.ESCALATED]
     )
-    base = ended.aggregate(n=Count("pk"), count=Count("pk", filter=Q(status=Status.ESCALATED)))
-    usual = Rate(base["count"], base["n"]).share or 0.0
     scripts = GeneratedScript.objects.filter(account=account_id, session__in=ended)
     if template_ids is not None:
         scripts = scripts.filter(template_version__template__in=list(template_ids))
@@ -157,18 +157,32 @@ def escalations_of(user: Any, account_id: int, template_ids: Iterable[int] | Non
         count=Count("session", distinct=True, filter=Q(session__status=Status.ESCALATED)),
     )
     rates = {template_id: Rate(count, n) for template_id, n, count in rows.order_by()}
+    usual = 1.0
+    if any(rate.is_enough for rate in rates.values()):  # all ended sessions are counted only where it matters
+        base = ended.aggregate(n=Count("pk"), count=Count("pk", filter=Q(status=Status.ESCALATED)))
+        usual = Rate(base["count"], base["n"]).share or 0.0
     templates = ScriptTemplate.objects.filter(pk__in=rates).select_related("owner", "current_version")
     found = [Escalations(row, rates[row.pk], _is_flagged(rates[row.pk], usual)) for row in templates]
     return sorted(found, key=lambda item: (-(item.rate.interval or (0, 0))[0], item.template.pk))
 
 
-def flagged_for(owner: Any) -> list[Escalations]:
-    """The flagged templates that `owner` answers for, in each account they belong to."""
-    owned = list(ScriptTemplate.objects.for_user(owner).filter(owner=owner).values_list("pk", flat=True))
-    if not owned:
-        return []
-    accounts = [membership.account_id for membership in owner.active_memberships]
-    return [item for account in accounts for item in escalations_of(owner, account, owned) if item.is_flagged]
+def flagged_for(user: Any) -> list[Escalations]:
+    """The flagged templates that `user` answers for, in each account they belong to.
+
+    Those are their own; for who looks after an account's templates also those that nobody there owns: everybody's, and
+    those of people who left.
+    """
+    return [
+        item
+        for membership in user.active_memberships
+        for item in escalations_of(user, membership.account_id)
+        if item.is_flagged and _answers_for(user, membership, item.template)
+    ]
+
+
+def _answers_for(user: Any, membership: Membership, template: ScriptTemplate) -> bool:
+    is_unowned = template.owner_id is None or template.is_global
+    return template.owner_id == user.pk or (is_unowned and role_grants(membership.role, CHANGE))
 
 
 def _is_flagged(rate: Rate, usual: float) -> bool:

@@ -139,13 +139,19 @@ def _help(request: HttpRequest, session: AISession, name: str) -> HttpResponse:
 
 
 def _read(request: HttpRequest, session: AISession) -> HttpResponse:
-    """What a typed answer means at this node: shown first, and taken when it is confirmed."""
+    """What a typed answer means at this node: shown first, and taken when it is confirmed.
+
+    Where the session stands elsewhere by now the answer is kept, and nothing read.
+    """
     text = request.POST.get("response", "").strip()
     node_id = request.POST.get("node", "")
-    context = run_context(request, session)
-    node = context["node"]
-    if not text or node is None or node["id"] != node_id or session.flow_version is None:
+    if not text:
         return HttpResponseRedirect(run_url(session.pk))
+    context = run_context(request, session, typed=request.POST, tried="read")
+    node = context["node"]
+    if node is None or node["id"] != node_id or session.flow_version is None:
+        moved = {"problem": "the session stands at another step by now; here is which"}
+        return TemplateResponse(request, "work/run.html", {**context, **moved}, status=409)
     found = guide().answer_of(session.flow_version, node_id, text[:20_000])
     option = next((option for option in node["options"] if option["id"] == found), None)
     return TemplateResponse(request, "work/run.html", {**context, "said": text, "meant": option, "was_read": True})

@@ -1,6 +1,7 @@
 """Files of a session: taken with what was pasted or chosen, and served so that nothing in them can run."""
 
 from django.contrib import messages
+from django.core.files.base import ContentFile, File
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import content_disposition_header
@@ -8,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from flowpilot.common.errors import ServiceError
 from sessions.models import AISession, Attachment, Handover
-from sessions.runner.attach import attachment_add
+from sessions.runner.attach import attachment_add, size_check
 from sessions.web.frame import at_work, own_session, run_url, to_read
 
 
@@ -17,14 +18,16 @@ from sessions.web.frame import at_work, own_session, run_url, to_read
 def add(request: HttpRequest, pk: int) -> HttpResponse:
     """`POST …/files/` with `file`s, or a `log` that was pasted."""
     own_session(request, pk)
-    given = [(file.name or "file", file.read()) for file in request.FILES.getlist("file")]
+    given: list[File[bytes]] = list(request.FILES.getlist("file"))
     if log := request.POST.get("log", "").strip():
-        given.append(("pasted.log", log.encode()))
+        given.append(ContentFile(log.encode(), name="pasted.log"))
     if not given:
         messages.warning(request, "Nothing was attached: choose a file or paste a text.")
-    for name, data in given:
+    for file in given:
+        name = file.name or "file"
         try:
-            attachment_add(actor=request.user, session_id=pk, name=name, data=data)  # type: ignore[arg-type]
+            size_check(file.size)
+            attachment_add(actor=request.user, session_id=pk, name=name, data=file.read())  # type: ignore[arg-type]
         except ServiceError as error:
             messages.warning(request, f"{name} was not attached: {error.message}.")
     return HttpResponseRedirect(run_url(pk))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -113,7 +113,10 @@ def _read_talk(session: AISession, text: str, *, by_model: bool) -> ReadTalk:
     return guide().read_talk(text)
 
 
-def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[str, Any]:
+def run_context(
+    request: HttpRequest, session: AISession, *, typed: QueryDict | None = None, **more: Any
+) -> dict[str, Any]:
+    """What the session's page shows; `typed` is what was sent and not taken, to be shown again."""
     steps = list(session.steps.all())
     node = node_of(session)
     version = session.flow_version
@@ -133,10 +136,11 @@ def run_context(request: HttpRequest, session: AISession, **more: Any) -> dict[s
         and is_claimable_by(request.user, handover, session),
         may_read=request.user.has_perm(VIEW, session),
         summary=summary_of(session),
-        escalate=EscalateForm(session.account_id),
+        escalate=EscalateForm(session.account_id, initial={"to": typed.get("to", "") if typed else ""}),
         files=session.attachments.all(),
         has_scripts=any(step.kind == SessionStep.Kind.SCRIPT for step in steps),
         free_kinds=TALK_KINDS,
+        typed=typed,
         is_model_offered=session.is_open and guide().is_model_offered(session.account_id),
         **more,
     )

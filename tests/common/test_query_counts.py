@@ -72,7 +72,7 @@ LISTS = {
     "/admin/ai_sessions/psaconnection/": 6,
     "/admin/webhooks/webhookendpoint/": 6,
     "/admin/webhooks/webhookdelivery/": 7,
-    "/admin/ai_sessions/scripttemplate/": 7,
+    "/admin/ai_sessions/scripttemplate/": 8,
     "/admin/ai_sessions/generatedscript/": 6,
     "/admin/flows/flow/": 9,
     "/admin/proposals/flowproposal/": 17,

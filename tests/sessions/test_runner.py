@@ -415,6 +415,7 @@ class TestFiles:
             (b"RIFF....WEBPVP8", "image/webp"),
             ("ERROR 0x80004005 \N{EN DASH} failed".encode(), "text/plain"),
             (b"MZ\x90\x00", None),
+            (b"MZ\x90\x00\x03\x00\x00\x00WEBP", None),
             (b"\xff\xfe\x00a", None),
         ],
     )

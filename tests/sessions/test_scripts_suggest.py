@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from flowpilot.common.statistics import Rate
-from sessions.models import AISession, GeneratedScript, ScriptTemplateVersion
+from sessions.models import AISession, GeneratedScript, ScriptTemplate, ScriptTemplateVersion
 from sessions.scripts.library import LIBRARY, library_load
 from sessions.scripts.parameters import Kind, Parameter, Shell
 from sessions.scripts.prefill import Facts, facts_of, prefilled
@@ -186,8 +186,15 @@ def test_templates_that_precede_escalations_are_flagged_to_their_owner(cast: Cas
     assert (found["Good"].rate, found["Good"].is_flagged) == (Rate(1, 12), False)
     assert [item.template.title for item in flagged_for(cast.alice)] == ["Bad"]
     assert "11 of 12 sessions" in login(cast.alice).get("/admin/ai_sessions/scripttemplate/").content.decode()
-    assert flagged_for(cast.bob) == []
-    assert flagged_for(cast.mallory) == []
+    for other in (cast.bob, cast.olivia, cast.mallory):
+        assert flagged_for(other) == []
+    # What nobody in the account owns is told to those who look after its templates.
+    ScriptTemplate.objects.filter(pk=bad.template_id).update(owner=None)
+    assert [[item.template.title for item in flagged_for(user)] for user in (cast.alice, cast.olivia)] == [["Bad"]] * 2
+    ScriptTemplate.objects.filter(pk=bad.template_id).update(account=None, owner=cast.root)
+    assert [item.template.title for item in flagged_for(cast.olivia)] == ["Bad"]
+    for other in (cast.bob, cast.carol, cast.mallory):
+        assert flagged_for(other) == []
 
 
 def test_the_panel_asks_the_database_as_often_for_many_templates(

@@ -97,6 +97,26 @@ class TestRun:
         assert "typed in the other tab" in content, "nothing typed is lost"
         assert "Restart the router" in content
 
+    def test_a_tab_that_fell_behind_keeps_whatever_was_typed(self, cast: Cast, login: Any) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser, make_flow(cast.account, title="VPN does not connect").flow_id)
+        seen = session.revision
+        do(browser, session, "none", node="n1", response="It connects, then drops")
+
+        def late(act: str, **data: Any) -> str:
+            answer = browser.post(reverse("work:do", args=[session.pk]), {"act": act, "revision": seen, **data})
+            assert answer.status_code == 409
+            return str(answer.content.decode())
+
+        for act in ("read", "none", "answer"):
+            page = late(act, node="n1", option="o1", response="only with this cable")
+            assert '<textarea id="outcome" name="response" rows="2">only with this cable</textarea>' in page, act
+        assert 'value="the user left"' in late("abandon", reason="the user left")
+        page = late("escalate", reason="help", to=f"user-{cast.alice.pk}")
+        assert f'<option value="user-{cast.alice.pk}" selected>' in page
+        do(browser, session, "jump", node="n2")
+        assert ">only with this cable</textarea>" in late("read", node="n1", response="only with this cable")
+
     def test_what_is_typed_is_escaped(self, cast: Cast, login: Any) -> None:
         browser = login(cast.bob)
         session = begin(cast, browser)
@@ -240,6 +260,19 @@ class TestFiles:
         page = browser.post(reverse("work:files", args=[session.pk]), {"file": files}, follow=True)
         assert "a.exe was not attached" in " ".join(str(message) for message in page.context["messages"])
         assert Attachment.objects.get().name == "b.png"
+
+    def test_one_that_is_too_large_is_not_even_read(
+        self, cast: Cast, login: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        browser = login(cast.bob)
+        session = begin(cast, browser)
+        monkeypatch.setattr("sessions.runner.attach.MOST_BYTES", 1024 * 1024)
+        monkeypatch.setattr("sessions.web.files.attachment_add", lambda **_: pytest.fail("it was read"))
+        upload = SimpleUploadedFile("dump.log", b"x" * (1024 * 1024 + 1))
+        page = browser.post(reverse("work:files", args=[session.pk]), {"file": upload}, follow=True)
+        [told] = page.context["messages"]
+        assert str(told) == "dump.log was not attached: the file is too large: at most 1 MB, this one has 1.0 MB."
+        assert not Attachment.objects.exists()
 
     def test_of_another_session_are_not_found(self, cast: Cast, login: Any) -> None:
         browser = login(cast.bob)
