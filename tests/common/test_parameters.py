@@ -29,6 +29,10 @@ def test_a_wrong_value_is_refused_by_its_name(cast: Cast, api: Any, address: str
     assert [error["parameter"] for error in response.json()["errors"]] == [name]
 
 
+def test_what_an_operation_takes_is_no_matter_of_its_parameters(cast: Cast, api: Any) -> None:
+    assert api(cast.olivia).options("/api/v1/flows/?status=archived").status_code == 200
+
+
 @pytest.mark.parametrize("value", ["true", "false"])
 def test_true_and_false_are_taken(cast: Cast, api: Any, value: str) -> None:
     assert api(cast.olivia).get(f"/api/v1/flows/?overdue={value}").status_code == 200
