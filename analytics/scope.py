@@ -18,12 +18,18 @@ from flowpilot.common.kept import kept
 from flowpilot.common.widgets import PlainSelect
 from flowpilot.flows.models import Flow
 from sessions.models import AISession, Client
+from sessions.records import YEARS
 
 PERIODS = (7, 30, 90, 365)
 DEFAULT_PERIOD = 30
 LONGEST_PERIOD = 3660  # days
 NO_DOMAIN = "-"  # in an address: the sessions without a domain
 CHOICES_SECONDS = 300
+
+
+def _in_years(day: date) -> None:
+    if day.year not in YEARS:
+        raise forms.ValidationError(f"This does not lie in the years {YEARS[0]} to {YEARS[-1]}.")
 
 
 class ScopeForm(forms.Form):
@@ -36,8 +42,12 @@ class ScopeForm(forms.Form):
         empty_value=None,
         label="Period",
     )
-    first = forms.DateField(required=False, label="From", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
-    last = forms.DateField(required=False, label="To", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    first = forms.DateField(
+        required=False, label="From", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"), validators=[_in_years]
+    )
+    last = forms.DateField(
+        required=False, label="To", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"), validators=[_in_years]
+    )
     team = forms.ModelChoiceField(Team.objects.none(), widget=PlainSelect, required=False, empty_label="All teams")
     domain = forms.CharField(required=False, widget=PlainSelect, label="Domain")
     client = forms.ModelChoiceField(

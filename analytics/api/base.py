@@ -18,11 +18,13 @@ from flowpilot.common.api import ApiMixin, ProblemSerializer
 from flowpilot.common.errors import InvalidInput
 from flowpilot.common.parameters import NUMBER
 from flowpilot.common.statistics import Rate
+from sessions.records import YEARS
 
+_YEARS = f"in {YEARS[0]} to {YEARS[-1]}"
 SCOPE_PARAMETERS = [
     OpenApiParameter("days", int, enum=PERIODS, description=f"The last so many days (default {DEFAULT_PERIOD})."),
-    OpenApiParameter("first", OpenApiTypes.DATE, description="First day of the period, with `last`."),
-    OpenApiParameter("last", OpenApiTypes.DATE, description="Last day of the period."),
+    OpenApiParameter("first", OpenApiTypes.DATE, description=f"First day of the period, with `last`; {_YEARS}."),
+    OpenApiParameter("last", OpenApiTypes.DATE, description=f"Last day of the period; {_YEARS}."),
     OpenApiParameter("team", NUMBER),
     OpenApiParameter("domain", str, description="`-` is the sessions without a domain."),
     OpenApiParameter("client", NUMBER),

@@ -91,8 +91,18 @@ def test_what_is_wrong_is_named(cast: Cast, query: dict[str, Any], field: str) -
     assert list(refused.value.details) == [field]
 
 
-def test_early_dates_are_refused_or_counted(cast: Cast) -> None:
-    """The earliest days that there are: nothing before them can be compared."""
-    scope = Scope.from_query(cast.alice, {"first": "0001-01-05", "last": "0001-01-06"})
-    assert scope.ended_sessions().count() == 0
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "2101-01-01", "9999-12-31"])
+def test_days_that_no_session_can_have_are_refused(cast: Cast, day: str) -> None:
+    """Some of them have no day before or after them."""
+    with pytest.raises(InvalidInput) as refused:
+        Scope.from_query(cast.alice, {"first": day, "last": day})
+    why = ["This does not lie in the years 1970 to 2100."]
+    assert refused.value.details == {"first": why, "last": why}
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "2100-12-31"])
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/New_York"])
+def test_the_first_and_the_last_day_are_counted(cast: Cast, day: str, zone: str) -> None:
+    scope = Scope.from_query(cast.alice, {"first": day, "last": day, "zone": zone})
+    assert (scope.ended_sessions().count(), scope.before().ended_sessions().count()) == (0, 0)
     assert scope.before().start <= scope.start - timedelta(days=1)

@@ -33,6 +33,8 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 METHODS = ("get", "post", "put", "patch", "delete")
 LOOK_EVERY = 5.0  # seconds
+# Runs of their own: after the coverage of boundaries Schemathesis makes fewer random cases than it is told to.
+RUNS = ("fuzzing", "examples,coverage,stateful")
 BROKEN_OFF = "The run itself"
 
 
@@ -44,7 +46,7 @@ def fuzz(
     *options: str,
     progress: Callable[[Found], Any] = lambda found: None,
 ) -> Found:
-    """Call every operation of the server at `url` at least `cases` times, unless it has fewer ways to be called.
+    """Call every operation of the server at `url`, in the phase of fuzzing `cases` times.
 
     `progress` is told every few seconds what was found so far, also where this is broken off. An end of Schemathesis
     that no failure explains is a failure of `BROKEN_OFF`.
@@ -96,6 +98,12 @@ def groups(schema: dict[str, Any], only: str) -> dict[str, list[str]]:
             if re.search(only, label):
                 found.setdefault(operations[method]["tags"][0], []).append(label)
     return found
+
+
+def too_few(labels: list[str], cases: int, found: Found) -> Found:
+    """A failure for each operation that was called less than `cases` times."""
+    counts = {label: sum(found.counts.get(label, {}).values()) for label in labels}
+    return Found({}, [(label, f"Only {count} requests of {cases}") for label, count in counts.items() if count < cases])
 
 
 @contextmanager
@@ -161,15 +169,18 @@ def main() -> int:
         tempfile.TemporaryDirectory() as folder,
     ):
         for name, labels in groups(_schema(url), options.only).items():
-            started = time.monotonic()
+            started, found = time.monotonic(), Found()
+            wanted = f"^({'|'.join(re.escape(label) for label in labels)})$"
+            for phases in RUNS:
 
-            def progress(found: Found, labels: list[str] = labels) -> None:
-                summary.tell(labels, options.cases, found, ended=False)
+                def progress(now: Found, labels: list[str] = labels, before: Found = found) -> None:
+                    summary.tell(labels, options.cases, before + now, ended=False)
 
-            wanted = "|".join(re.escape(label) for label in labels)
-            found = fuzz(
-                url, seeded, options.cases, Path(folder), "--include-name-regex", f"^({wanted})$", progress=progress
-            )
+                found += fuzz(
+                    url, seeded, options.cases, Path(folder), "--include-name-regex", wanted, "--phases", phases,
+                    progress=progress,
+                )  # fmt: skip
+            found += too_few(labels, options.cases, found)
             summary.tell(labels, options.cases, found, ended=True)
             failed += len(found.failures)
             requests = sum(sum(counts.values()) for counts in found.counts.values())

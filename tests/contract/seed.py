@@ -31,6 +31,7 @@ def seed() -> Seeded:
     """Northwind with flows, sessions, proposals and a row of everything else."""
     cast = make_cast()
     make_rows(cast.account, "Homeland", cast.olivia, cast.team)
+    cast.team.refresh_from_db()  # the rows are marked, and so is the team's name
     fill(cast.account)
     _, key = api_key_create(actor=cast.olivia, account=cast.account, name="Contract", role=Role.OWNER)
     flows = list(Flow.objects.filter(account=cast.account))

@@ -1,6 +1,7 @@
 """What runs of the fuzzer found, by operation: a later run of some of them leaves what is told of the others."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,13 @@ class Found:
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def __add__(self, other: "Found") -> "Found":
+        counts = {
+            label: dict(Counter(self.counts.get(label)) + Counter(other.counts.get(label)))
+            for label in {*self.counts, *other.counts}
+        }
+        return Found(counts, [*self.failures, *other.failures])
 
     @classmethod
     def read(cls, path: Path) -> "Found":
@@ -52,8 +60,8 @@ class Summary:
         lines = [
             "# What the fuzzer found",
             "",
-            f"{len(rows)} operations, {requests:,} requests, {len(failures)} failures. `cases` were asked for of each;",
-            "with the boundaries of its parameters and sequences of operations it mostly had more requests.",
+            f"{len(rows)} operations, {requests:,} requests, {len(failures)} failures. `cases` random ones were made",
+            "of each; with the boundaries of its parameters and sequences of operations it had more requests.",
             "",
             "| operation | day | cases | requests | answers |",
             "|---|---|---|---|---|",
