@@ -100,6 +100,14 @@ REFUSALS = {
         "The body is not application/json.",
         {"unsupported_media_type": {"detail": "Unsupported media type “text/plain” in request."}},
     ),
+    "AddressTooLong": Refusal(
+        "The address with its parameters is too long.",
+        {"uri_too_long": {"detail": "The address with its parameters is too long."}},
+    ),
+    "HeadersTooLarge": Refusal(
+        "There are too many headers, or one is too long.",
+        {"headers_too_large": {"detail": "There are too many headers, or one is too long."}},
+    ),
     "TooManyRequests": Refusal(
         "Too many requests in this minute; `Retry-After` says when to go on.",
         {"throttled": {"detail": "Request was throttled. Expected available in 17 seconds."}},
@@ -119,7 +127,7 @@ REFUSALS = {
 _STATUS = {
     "BadQuery": 400, "BadRequest": 400, "Unauthorized": 401, "Forbidden": 403, "NotFound": 404, "NoSuchPage": 404,
     "NotAcceptable": 406, "Conflict": 409, "PreconditionFailed": 412, "TooLarge": 413, "UnsupportedMediaType": 415,
-    "TooManyRequests": 429, "Unavailable": 503,
+    "AddressTooLong": 414, "HeadersTooLarge": 431, "TooManyRequests": 429, "Unavailable": 503,
 }  # fmt: skip
 _HEADERS = {
     **_LIMITS,
@@ -162,6 +170,8 @@ def names_of(path: str, operation: Operation) -> list[str]:
         "BadQuery": not writes,
         "TooLarge": has_body or writes,
         "UnsupportedMediaType": has_body,
+        "AddressTooLong": True,
+        "HeadersTooLarge": True,
         "TooManyRequests": True,
         "Unavailable": True,
     }

@@ -57,7 +57,7 @@ def answer(schema: Any, response: Any) -> Any:
 
 def test_every_refusal_has_the_shape_of_an_error_and_an_example(schema: Any) -> None:
     for name, operation in operations(schema).items():
-        assert {"401", "403", "406", "429", "503"} <= set(operation["responses"]), name
+        assert {"401", "403", "406", "414", "429", "431", "503"} <= set(operation["responses"]), name
         for status, response in operation["responses"].items():
             if int(status) >= 400:
                 told = answer(schema, response)
