@@ -23,8 +23,8 @@ def scoped_proposals(scope: Scope) -> QuerySet[FlowProposal]:
     if scope.client or scope.technician:
         theirs = scope.narrowed(team=None, domain="", flow=None).session_q("session__")
         evidence = ProposalEvidence.objects.filter(theirs)
-        if scope.client:
-            # An index has their sessions, and one the evidence, in the same order.
+        if not scope.technician:
+            # An index has the sessions of a client, and one the evidence, in the same order.
             return proposals.filter(pk__in=evidence.values("proposal"))
         grants = scope.user.tenant_grants(proposals.permission("view"))
         if grants is not None:

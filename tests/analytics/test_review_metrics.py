@@ -37,6 +37,11 @@ SCOPES: dict[str, Query] = {
     "no domain": lambda cast: {"days": 90, "domain": NO_DOMAIN},
     "one client": lambda cast: {"days": 90, "client": Client.objects.get(account=cast.account, name="Acme").pk},
     "one technician": lambda cast: {"days": 90, "technician": "bob@northwind.test"},
+    "both at once": lambda cast: {
+        "days": 90,
+        "technician": "bob@northwind.test",
+        "client": Client.objects.get(account=cast.account, name="Acme").pk,
+    },
     "one flow": lambda cast: {"days": 90, "flow": Flow.objects.get(account=cast.account, title="Published 1").pk},
 }
 BOUNDS = ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.1))
@@ -75,10 +80,12 @@ def in_scope(proposal: FlowProposal, scope: Scope) -> bool:
         return False
     if scope.flow and scope.flow not in (proposal.target_flow, proposal.published_flow):
         return False
-    sessions = list(proposal.supporting_sessions.all())
-    if scope.client and scope.client not in [session.client for session in sessions]:
-        return False
-    return not scope.technician or scope.technician in [session.technician_email for session in sessions]
+    # By the same session, where both are asked for.
+    wanted = {"client": scope.client, "technician_email": scope.technician}
+    return not any(wanted.values()) or any(
+        all(getattr(session, name) == value for name, value in wanted.items() if value)
+        for session in proposal.supporting_sessions.all()
+    )
 
 
 def is_decision(proposal: FlowProposal) -> bool:
