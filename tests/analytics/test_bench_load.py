@@ -76,5 +76,6 @@ def test_the_bench_of_gaps_simulates_and_times_a_detection_there() -> None:
     call_command("bench_gaps", runs=2, stdout=out)
     assert "a whole detection in" in out.getvalue()
     call_command("bench_load", remove=True, yes=True)
-    with pytest.raises(CommandError, match="at least 1"):
-        call_command("bench_gaps", runs=0)
+    for wrong, told in (({"runs": 0}, "at least 1"), ({"account": "nobody"}, "no account nobody")):
+        with pytest.raises(CommandError, match=told):
+            call_command("bench_gaps", **wrong)
