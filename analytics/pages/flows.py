@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from django.urls import reverse
 
 from analytics.metrics.flows import FlowRow, Quality, Reuse, flow_link, flow_rows, reuse
+from analytics.metrics.sessions import rate
 from analytics.pages.frame import Page, dashboard
 from analytics.pages.heat import Scale, legend
 from analytics.pages.parts import Block, Card, Cell, Column
 from analytics.rows.registry import rows_url
 from analytics.scope import NO_DOMAIN, Scope
-from flowpilot.common.statistics import Rate
 from flowpilot.flows.models import Flow, FlowVersion
 from proposals.health import COMPARED_FROM
 
@@ -84,13 +84,25 @@ def score_words(quality: Quality) -> int | None:
 
 def _cards(scope: Scope, rows: Sequence[FlowRow], used: Sequence[Reuse]) -> list[Card]:
     busy = sum(1 for row in rows if row.quality.n)
-    judged = [row.quality.flow_right for row in rows]
-    right = Rate(sum(rate.count for rate in judged), sum(rate.n for rate in judged))
+    here = f"{reverse('analytics:flows')}?{scope.query()}"
     return [
         Card("Used a flow", flow_link(scope), flow_link(scope.before()), rows_url(scope, "linked")),
-        Card("Published flows", len(rows), note=f"{busy:,} of them guided sessions", is_now=True),
-        Card("Need attention", sum(bool(row.reasons) for row in rows), note="for the reasons below", is_now=True),
-        Card("Current version was right", right, is_now=True),
+        Card(
+            "Published flows", len(rows), url=f"{here}#quality", note=f"{busy:,} of them guided sessions", is_now=True
+        ),
+        Card(
+            "Need attention",
+            sum(bool(row.reasons) for row in rows),
+            url=f"{here}#attention",
+            note="for the reasons below",
+            is_now=True,
+        ),
+        Card(
+            "Flow was right",
+            rate(scope, "flow_right"),
+            rate(scope.before(), "flow_right"),
+            rows_url(scope, "flow_right"),
+        ),
     ]
 
 

@@ -98,6 +98,7 @@ def _fallbacks(scope: Scope, total: Calls) -> Block:
         "Why FlowPilot's own words stood",
         columns,
         rows,
+        summary=f"Most often: {rows[0][0].value.lower()}, {rows[0][1].value:,} of {total.asked:,}." if rows else "",
         chart="bars" if len(rows) > 1 else "",
         empty="Every question was answered." if total.asked else "Nothing in this period.",
     )

@@ -14,6 +14,7 @@ from analytics.pages.parts import Block, Card, Cell, Column
 from analytics.pages.worst_gaps import worst_gaps
 from analytics.rows.registry import rows_url
 from analytics.scope import NO_DOMAIN, Scope
+from flowpilot.common.statistics import ENOUGH
 from flowpilot.common.templatetags.flowpilot import percent
 from proposals.models import FlowProposal
 from sessions.models import Tier
@@ -83,11 +84,13 @@ def _weeks(scope: Scope) -> Block:
 
 
 def _guided_trend(scope: Scope, weeks: list[sessions.Period]) -> str:
-    """How the guided share moved between the first and the last whole week that say something; "" without two."""
+    """How the guided share moved between the first and the last whole week that say something; without two, how many
+    were guided of all."""
     whole = [w for w in weeks if scope.first <= w.first and w.first + timedelta(days=6) <= scope.last]
-    shares = [(w.counts["tier_guided"], sum(w.counts.values())) for w in whole if sum(w.counts.values()) >= 10]
+    shares = [(w.counts["tier_guided"], sum(w.counts.values())) for w in whole if sum(w.counts.values()) >= ENOUGH]
     if len(shares) < 2:
-        return ""
+        guided, n = (sum(w.counts["tier_guided"] for w in weeks), sum(sum(w.counts.values()) for w in weeks))
+        return f"{guided:,} of {n:,} ended sessions were guided." if n else ""
     (first, first_n), (last, last_n) = shares[0], shares[-1]
     moved = f"from {percent(first / first_n)} in the first whole week to {percent(last / last_n)} in the last"
     return f"The guided share of ended sessions went {moved}."

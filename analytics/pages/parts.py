@@ -79,7 +79,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Block:
-    """A titled table. The first column of each row names it; `chart` draws the others."""
+    """A titled table. The first column of each row names it; `chart` draws the others, and `summary` then says in a
+    sentence what the chart shows."""
 
     key: str
     title: str

@@ -4,9 +4,10 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils import formats
 
 from analytics.metrics import psa
-from analytics.metrics.sessions import Step
+from analytics.metrics.sessions import Period, Step
 from analytics.pages.frame import Page, dashboard
 from analytics.pages.parts import Block, Card, Cell, Column
 from analytics.rows.registry import rows_url
@@ -88,7 +89,25 @@ def _trend(scope: Scope, found: psa.Details) -> Block:
         rows.append([Cell(period.first), *(Cell(period.counts[name], _url(part, name)) for name in HEADS)])
     head = Column("Day" if step == "day" else "Week from", is_number=False)
     columns = [head, *(Column(label, COLOURS[name]) for name, label in HEADS.items())]
-    return Block("pushes-by-time", f"Pushes, by {step}", columns, rows, chart="stacked", is_wide=True)
+    told = _busiest(found.periods(step), step)
+    return Block("pushes-by-time", f"Pushes, by {step}", columns, rows, told, chart="stacked", is_wide=True)
+
+
+def _busiest(periods: list[Period], step: Step) -> str:
+    """Where the bars are highest, and where most was given up."""
+    if not periods:
+        return ""
+    name = "on {}" if step == "day" else "in the week from {}"
+
+    def when(period: Period) -> str:
+        return name.format(formats.date_format(period.first, "j M Y"))
+
+    busiest = max(periods, key=lambda period: sum(period.counts.values()))
+    worst = max(periods, key=lambda period: period.counts["exhausted"])
+    told = f"Most pushes, {sum(busiest.counts.values()):,}, were created {when(busiest)}"
+    if lost := worst.counts["exhausted"]:
+        return f"{told}; most were given up {when(worst)}: {lost:,}."
+    return f"{told}; none was given up."
 
 
 def _funnel(scope: Scope, now: psa.Summary) -> Block:
@@ -157,7 +176,17 @@ def _attempts(scope: Scope, found: psa.Details) -> Block:
         for part, counts in told.items()
     ]
     heads = [Column("Tries", is_number=False), *(Column(label, colours[name]) for name, label in columns.items())]
-    return Block("attempts", "Tries that a push took", heads, rows, chart="stacked")
+    return Block("attempts", "Tries that a push took", heads, rows, _tried(found), chart="stacked")
+
+
+def _tried(found: psa.Details) -> str:
+    """What most pushes took, and the most that any did."""
+    sizes = {tries: sum(outcomes.values()) for tries, outcomes in found.attempts.items() if tries}
+    if not sizes:
+        return "None was tried yet." if found.attempts else ""
+    again = sum(n for tries, n in sizes.items() if tries > 1)
+    most = max(sizes)
+    return f"{again:,} of {sum(sizes.values()):,} took more than one try; the most took {most:,}."
 
 
 def _tries(part: str) -> str:

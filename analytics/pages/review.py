@@ -1,9 +1,11 @@
 """Review operations: what waits and for how long, what was decided, how often it was accepted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from analytics.metrics.review import BinRow, Review, ReviewerRow, Tally, decisions_by_week
+from django.utils import formats
+
+from analytics.metrics.review import BinRow, Review, ReviewerRow, Tally, Week, decisions_by_week
 from analytics.metrics.review import review as figures
 from analytics.pages.flywheel import flywheel
 from analytics.pages.frame import Page, dashboard
@@ -64,8 +66,8 @@ def _a_week(scope: Scope, found: Review) -> float | None:
 
 
 def _weeks(scope: Scope) -> Block:
-    rows = []
-    for week in decisions_by_week(scope):
+    rows, weeks = [], decisions_by_week(scope)
+    for week in weeks:
         part = scope.within(week.first, week.first + timedelta(days=6))
         rows.append([Cell(week.first), *(Cell(getattr(week.tally, name), _url(part, name)) for name in LABELS)])
     return Block(
@@ -73,9 +75,21 @@ def _weeks(scope: Scope) -> Block:
         title="Decisions, by week",
         columns=[Column("Week from", is_number=False), *(Column(*label) for label in LABELS.values())],
         rows=rows,
+        summary=_busiest(weeks),
         chart="stacked",
         empty="Nothing was decided in this period.",
         is_wide=True,
+    )
+
+
+def _busiest(weeks: Sequence[Week]) -> str:
+    if not weeks:
+        return ""
+    busiest = max(weeks, key=lambda week: week.tally.decided)
+    first, n = formats.date_format(busiest.first, "j M Y"), len(weeks)
+    return (
+        f"Most decisions, {busiest.tally.decided:,}, were made in the week from {first}; "
+        f"{n:,} week{'' if n == 1 else 's'} saw any."
     )
 
 

@@ -114,7 +114,15 @@ def _templates(scope: Scope, now: scripts.Uses) -> Block:
 def _outcomes(scope: Scope, now: scripts.Use) -> Block:
     rows = [[Cell("Scripts"), *(Cell(now.outcomes[name], _url(scope, name)) for name in HEADS)]]
     columns = [Column("Scripts", is_number=False), *(Column(label, COLOURS[name]) for name, label in HEADS.items())]
-    return Block("outcomes", "What came of them", columns, rows if now.generated else [], chart="bars")
+    if not now.generated:
+        rows, told = [], ""
+    else:
+        worked, same, worse, unsaid = (now.outcomes[name] for name in HEADS)
+        told = (
+            f"Of {now.generated:,} scripts {worked:,} worked, {same:,} changed nothing and {worse:,} made it worse; "
+            f"of {unsaid:,} nobody said what came."
+        )
+    return Block("outcomes", "What came of them", columns, rows, told, chart="bars")
 
 
 def _sessions(scope: Scope, sessions: scripts.Sessions) -> Block:

@@ -136,7 +136,8 @@ def test_the_trend_compares_whole_weeks_only(cast: Cast) -> None:
         "The guided share of ended sessions went from 50\N{NO-BREAK SPACE}% in the first whole week to "
         "75\N{NO-BREAK SPACE}% in the last."
     )
-    assert _guided_trend(scope, weeks[:2]) == ""
+    assert _guided_trend(scope, weeks[:2]) == "10 of 40 ended sessions were guided."
+    assert _guided_trend(scope, []) == ""
 
 
 def test_links_on_the_page_are_its_own(cast: Cast, login: Any) -> None:
