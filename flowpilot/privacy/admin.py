@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from flowpilot.accounts.models import Membership
 from flowpilot.common.admin import NONE, ReadOnlyAdmin
 from flowpilot.common.errors import Conflict, InvalidInput, NotFound
+from flowpilot.common.widgets import PlainSelect
 from flowpilot.privacy import erasures, exports
 from flowpilot.privacy.forms import ErasureForm, members_for
 from flowpilot.privacy.models import Erasure, Export
@@ -58,7 +59,6 @@ class ErasureAdmin(AskedFor):
     list_display_links = ["label"]
     list_filter = ["account", "state", "kind"]
     list_select_related = ["account"]
-    autocomplete_fields = ["client"]
     fields = ["account", "kind", "badge", "asked_by", "created_at", "confirmed_by", "confirmed_at", "finished_at"]
     change_form_template = "privacy/erasure.html"
     add_form_template = "privacy/erasure_add.html"
@@ -70,6 +70,12 @@ class ErasureAdmin(AskedFor):
         member: Any = form.base_fields["member"]
         member.queryset = members_for(request.user)
         return form
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "client":
+            # Django's autocompletion has a part that no screen reader can name.
+            kwargs["widget"] = PlainSelect()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ErasureForm.Meta.fields if obj is None else self.fields

@@ -10,12 +10,14 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flowpilot.accounts.apikeys import api_key_create
-from flowpilot.accounts.models import User
+from flowpilot.accounts.models import DataPolicy, User
 from flowpilot.flows.diff import diff_definitions
 from flowpilot.flows.services import flow_version_publish
+from flowpilot.privacy.models import Erasure, Export
 from proposals.models import AnalysisRun, FlowProposal, SessionAnalysis
 from sessions.models import AISession, GeneratedScript, PsaAttempt
 from tests.browser.working import work_pages
+from tests.common.rows import make_job
 from tests.conftest import Cast
 from tests.factories import (
     definition,
@@ -201,6 +203,12 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
     )  # fmt: skip
     AnalysisRun.objects.create(account=cast.account, owner="worker-1", lease_token=1, status="done", sessions_done=3)
     key, _ = api_key_create(actor=cast.olivia, account=cast.account, name="Bridge", scopes=["sessions:write"])
+    policy = DataPolicy.objects.create(account=cast.account, session_days=400)
+    erasure = Erasure.objects.create(
+        account=cast.account, kind="person", state="counted", terms=["Jana Nova"], found={"session": 2}
+    )
+    export = Export.objects.create(account=cast.account, state="done", counts={"sessions.jsonl": 3})
+    job = make_job(cast.account, "Bulk", cast.bob)
     proposals = "/admin/proposals/flowproposal/"
     script = make_template(cast.account, keywords="vpn connect", risk="destructive", problem_domain="networking")
     kept = GeneratedScript.objects.create(
@@ -271,5 +279,10 @@ def pages(cast: Cast, session: AISession, new_flow: FlowProposal, change: FlowPr
         "new API key": "/admin/accounts/apikey/add/",
         "API key": f"/admin/accounts/apikey/{key.pk}/change/",
         "two-factor log-in": "/admin/two-factor/",
+        "data policy": f"/admin/accounts/datapolicy/{policy.pk}/change/",
+        "new erasure": "/admin/privacy/erasure/add/",
+        "erasure": f"/admin/privacy/erasure/{erasure.pk}/change/",
+        "export": f"/admin/privacy/export/{export.pk}/change/",
+        "ingest job": f"/admin/ai_sessions/ingestjob/{job.pk}/change/",
         **work_pages(cast, cast.olivia),
     }

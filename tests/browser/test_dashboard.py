@@ -81,6 +81,33 @@ def test_a_change_of_the_scope_keeps_the_place(open_page: OpenPage, cast: Cast) 
 
 
 @pytest.mark.usefixtures("sessions")
+def test_a_view_is_shared_by_its_link(open_page: OpenPage, cast: Cast) -> None:
+    """What one person narrowed, another opens as it was."""
+    page = open_page(f"{OVERVIEW}coverage/", user=cast.carol)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_label("Domain", exact=True).select_option("networking")
+    page.get_by_label("Period").select_option("Last 90 days")
+    expect(page).to_have_url(re.compile("days=90&domain=networking"))
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == page.url
+    other = open_page(link, user=cast.alice)
+    expect(other.get_by_label("Domain", exact=True)).to_have_value("networking")
+    expect(other.get_by_label("Period")).to_have_value("90")
+    assert other.locator("#coverage tbody").inner_text() == page.locator("#coverage tbody").inner_text()
+
+
+@pytest.mark.usefixtures("sessions")
+def test_where_a_page_may_not_copy_it_says_what_to_do(open_page: OpenPage, cast: Cast) -> None:
+    """As over plain HTTP from another machine."""
+    page = open_page(OVERVIEW, user=cast.carol)
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copy it from the address bar")).to_be_visible()
+
+
+@pytest.mark.usefixtures("sessions")
 def test_dates_of_ones_own(open_page: OpenPage, cast: Cast) -> None:
     page = open_page(OVERVIEW, user=cast.carol)
     page.get_by_label("Period").select_option("Other dates")

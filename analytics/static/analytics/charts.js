@@ -96,14 +96,16 @@
   document.addEventListener("htmx:afterSettle", drawAll);
   document.addEventListener("htmx:historyRestore", drawAll);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  window.matchMedia("print").addEventListener("change", drawAll); // paper is light
   new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
   document.addEventListener("click", async ({ target }) => {
     if (target.closest("[data-print]")) window.print();
     const share = target.closest("[data-share]");
     if (!share) return;
-    await navigator.clipboard.writeText(window.location.href);
-    share.textContent = "Link copied";
+    // Over plain HTTP from another machine a page may not write there.
+    const copied = await navigator.clipboard?.writeText(window.location.href).then(() => true, () => false);
+    share.textContent = copied ? "Link copied" : "Copy it from the address bar";
   });
 
   // Without htmx the button sends the form; with it every change does.
