@@ -12,7 +12,7 @@ from flowpilot.accounts.models import Membership, Team, User
 from flowpilot.accounts.roles import Role, role_grants
 from flowpilot.common.audit import audit_record
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from sessions.models import AISession, Handover, SessionStep
+from sessions.models import AISession, GeneratedScript, Handover, SessionStep
 from sessions.psa.selectors import system_name
 from sessions.psa.services import session_pushes_create
 from sessions.runner.lock import (
@@ -207,12 +207,21 @@ def packet_of(session: AISession) -> dict[str, Any]:
 
 
 def summary_of(session: AISession) -> str:
-    """A first draft of the resolution summary: where the flow ended, or what was done last."""
+    """A first draft of the resolution summary: where the flow ended and what was done last, else what was found last.
+
+    Of scripts only those that are said to have worked: one that looks, or changed nothing, solved nothing.
+    """
     version = session.flow_version
     node = next((n for n in version.nodes if n["id"] == session.node_id), None) if version else None
-    done = [step.prompt for step in session.steps.all() if step.kind in (Kind.ACTION, Kind.SCRIPT)]
+    steps = list(session.steps.all())
+    done = [step.prompt for step in steps if step.kind == Kind.ACTION or (step.kind == Kind.SCRIPT and _worked(step))]
     parts = [node["text"]] if node is not None and node["kind"] == "resolution" else []
-    return ". ".join(part.rstrip(".") for part in [*parts, *done[-2:]] if part)
+    found = [f"{step.prompt} {step.answer}" for step in steps if step.kind == Kind.QUESTION and step.answer]
+    return ". ".join(part.rstrip(".") for part in [*parts, *done[-2:]] or found[-1:] if part)
+
+
+def _worked(step: SessionStep) -> bool:
+    return step.selected_option == GeneratedScript.Outcome.WORKED.label
 
 
 def _end(session: AISession, actor: User | None, status: str, words: str, at: datetime | None = None) -> AISession:

@@ -210,6 +210,13 @@ class TestEnding:
         said = session_feedback(actor=cast.bob, session_id=session.pk, rating=4, flow_was_right=False, text="too long")
         assert (said.rating, said.flow_was_right, said.feedback) == (4, False, "too long")
 
+    def test_the_summary_is_drafted_from_what_was_found_where_nothing_was_done(self, cast: Cast) -> None:
+        session = go(
+            cast, step_free, begin(cast, False), kind="question", prompt="Is there paper?", response="No. Filled"
+        )
+        assert summary_of(session) == "Is there paper? No. Filled"
+        assert summary_of(go(cast, step_free, session, prompt="Printed a page")) == "Printed a page"
+
 
 class TestHandover:
     def escalated(self, cast: Cast, **to: Any) -> AISession:

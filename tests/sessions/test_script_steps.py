@@ -12,7 +12,7 @@ from flowpilot.common.errors import Conflict, NotAllowed
 from proposals.analysis.run import analyze_account
 from proposals.models import FlowProposal, SessionAnalysis
 from sessions.models import AISession, GeneratedScript, Handover, ScriptTemplateVersion, SessionStep
-from sessions.runner.ending import handover_claim, session_escalate, session_pause, session_resolve
+from sessions.runner.ending import handover_claim, session_escalate, session_pause, session_resolve, summary_of
 from sessions.runner.start import Start, session_start
 from sessions.runner.steps import note_add, step_answer, step_back, step_free
 from sessions.scripts.services import script_generate, script_outcome_report
@@ -124,6 +124,14 @@ class TestBack:
         report(cast, script, "worked")
         script.refresh_from_db()
         assert (script.step, script.outcome, script.session) == (None, "worked", session)
+
+    def test_only_what_worked_is_drafted_as_the_solution(self, cast: Cast) -> None:
+        session = begin(cast)
+        script = generate(cast.bob, session, make_template(cast.account, "Clear the queue"))
+        for outcome, draft in (("", ""), ("no_change", ""), ("worse", ""), ("worked", "Clear the queue")):
+            if outcome:
+                report(cast, script, outcome)
+            assert summary_of(AISession.objects.get(pk=session.pk)) == draft
 
 
 class TestHandover:

@@ -132,8 +132,14 @@ class TestRun:
         bob, alice = login(cast.bob), login(cast.alice)
         session = begin(cast, bob)
         do(bob, session, "free", kind="action", prompt="Restarted the client")
+        asked = "Does it connect in the office, at home, or over the mobile phone?"
+        do(bob, session, "free", kind="question", prompt=asked, response="Only in the office, and there only by cable")
+        do(bob, session, "note", text="The user leaves at four")
         do(bob, session, "escalate", reason="Needs the firewall", to=f"user-{cast.alice.pk}")
         assert "Needs the firewall" in alice.get(reverse("work:home")).content.decode()
+        page = alice.get(reverse("work:run", args=[session.pk])).content.decode()
+        for told in ("Restarted the client", asked, "and there only by cable", "The user leaves at four"):
+            assert told in page, "all of the packet, not shortened"
         assert "Restarted the client" in do(alice, session, "claim").content.decode()
         session.refresh_from_db()
         assert (session.status, session.technician) == ("active", cast.alice)
