@@ -68,7 +68,7 @@ class AbandonSerializer(RevisionSerializer):
 
 class EscalateSerializer(RevisionSerializer):
     reason = serializers.CharField(max_length=MOST_TEXT)
-    to_user = serializers.EmailField(required=False, help_text="To a person of the account…")
+    to_user = serializers.EmailField(required=False, help_text="To a person of the account who works sessions…")
     to_team = serializers.CharField(
         max_length=200, required=False, help_text="…or to a team, by name; without either to whoever takes it."
     )
@@ -76,6 +76,10 @@ class EscalateSerializer(RevisionSerializer):
 
 REFUSALS = dict.fromkeys((400, 403, 404, 409, 412), ProblemSerializer)
 CHANGE: dict[str, Any] = {"responses": {200: SessionSerializer, **REFUSALS}}
+NO_RECEIVER = {
+    "to_user": "Nobody in this account who works sessions has this address.",
+    "to_team": "No team of this account has this name.",
+}
 WORK = ("answer", "add_step", "pause", "resume", "resolve", "escalate", "abandon")
 
 
@@ -196,5 +200,5 @@ def _receiver(session: AISession, said: dict[str, Any]) -> dict[str, int]:
         teams = Team.objects.filter(account=session.account_id, name=said["to_team"])
         found["to_team"] = teams.values_list("pk", flat=True).first()
     if unknown := [name for name, pk in found.items() if pk is None]:
-        raise InvalidInput("there is no such receiver", details=dict.fromkeys(unknown, "None in this account."))
+        raise InvalidInput("there is no such receiver", details={name: NO_RECEIVER[name] for name in unknown})
     return {f"{name}_id": pk for name, pk in found.items() if pk is not None}

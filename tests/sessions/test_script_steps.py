@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from flowpilot.accounts.models import User
-from flowpilot.common.errors import Conflict, NotAllowed
+from flowpilot.accounts.models import Team, User
+from flowpilot.accounts.roles import Role
+from flowpilot.common.errors import Conflict, NotAllowed, NotFound
 from proposals.analysis.run import analyze_account
 from proposals.models import FlowProposal, SessionAnalysis
 from sessions.models import AISession, GeneratedScript, Handover, ScriptTemplateVersion, SessionStep
@@ -17,7 +18,7 @@ from sessions.runner.start import Start, session_start
 from sessions.runner.steps import note_add, step_answer, step_back, step_free
 from sessions.scripts.services import script_generate, script_outcome_report
 from tests.conftest import Cast
-from tests.factories import make_flow, make_session, make_template
+from tests.factories import make_flow, make_member, make_session, make_template
 from tests.sessions.test_runner import begin, go
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +154,18 @@ class TestHandover:
         page = login(cast.alice).get(f"/work/{session.pk}/").content.decode()
         assert "Nobody has said what came of it" in page
         assert page.index("Clear the queue") < page.index("No change")
+
+    def test_scripts_go_with_the_session_to_another_team(self, cast: Cast) -> None:
+        network = Team.objects.create(account=cast.account, name="Network")
+        tom = make_member(cast.account, Role.TECHNICIAN, team=cast.team)
+        nora = make_member(cast.account, Role.TECHNICIAN, team=network)
+        session = begin(cast, actor=tom)
+        script = generate(tom, session, make_template(cast.account))
+        session_escalate(actor=tom, session_id=session.pk, revision=0, reason="help", to_team_id=network.pk)
+        with pytest.raises(NotFound):
+            script_outcome_report(actor=nora, script_id=script.pk, outcome="worked")
+        handover_claim(actor=nora, session_id=session.pk)
+        assert script_outcome_report(actor=nora, script_id=script.pk, outcome="worked").outcome_by == nora
 
     def test_a_script_is_the_receivers_first_step(self, cast: Cast) -> None:
         session = go(cast, session_escalate, begin(cast), reason="help")

@@ -117,7 +117,8 @@ def test_a_handover(cast: Cast, api: Any, said: Any, receiver: Any) -> None:
 
 @pytest.mark.parametrize(
     ("said", "pointers"),
-    [({"to_user": "mallory@contoso.test"}, ["/to_user"]), ({"to_team": "Nowhere"}, ["/to_team"]),
+    [({"to_user": "mallory@contoso.test"}, ["/to_user"]), ({"to_user": "carol@northwind.test"}, ["/to_user"]),
+     ({"to_team": "Nowhere"}, ["/to_team"]),
      ({"reason": ""}, ["/reason"])],
 )  # fmt: skip
 def test_a_handover_to_nobody_changes_nothing(cast: Cast, api: Any, said: Any, pointers: list[str]) -> None:
