@@ -33,8 +33,6 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 METHODS = ("get", "post", "put", "patch", "delete")
 LOOK_EVERY = 5.0  # seconds
-# Runs of their own: after the coverage of boundaries Schemathesis makes fewer random cases than it is told to.
-RUNS = ("fuzzing", "examples,coverage,stateful")
 BROKEN_OFF = "The run itself"
 
 
@@ -169,17 +167,15 @@ def main() -> int:
         tempfile.TemporaryDirectory() as folder,
     ):
         for name, labels in groups(_schema(url), options.only).items():
-            started, found = time.monotonic(), Found()
-            wanted = f"^({'|'.join(re.escape(label) for label in labels)})$"
-            for phases in RUNS:
+            started = time.monotonic()
 
-                def progress(now: Found, labels: list[str] = labels, before: Found = found) -> None:
-                    summary.tell(labels, options.cases, before + now, ended=False)
+            def progress(found: Found, labels: list[str] = labels) -> None:
+                summary.tell(labels, options.cases, found, ended=False)
 
-                found += fuzz(
-                    url, seeded, options.cases, Path(folder), "--include-name-regex", wanted, "--phases", phases,
-                    progress=progress,
-                )  # fmt: skip
+            wanted = "|".join(re.escape(label) for label in labels)
+            found = fuzz(
+                url, seeded, options.cases, Path(folder), "--include-name-regex", f"^({wanted})$", progress=progress
+            )
             found += too_few(labels, options.cases, found)
             summary.tell(labels, options.cases, found, ended=True)
             failed += len(found.failures)
