@@ -14,7 +14,9 @@ from sessions.ingest.admin import IngestJobAdmin
 from sessions.models import AISession, Client, Tier, tier_q
 from sessions.psa.admin import PsaConnectionAdmin, PsaPushAdmin
 from sessions.psa.selectors import system_name
+from sessions.runner.lock import CHANGE
 from sessions.scripts.admin import GeneratedScriptAdmin, ScriptTemplateAdmin
+from sessions.scripts.selectors import can_generate
 
 __all__ = [
     "AISessionAdmin",
@@ -81,8 +83,13 @@ class AISessionAdmin(ReadOnlyAdmin):
 
 
 def session_page(user: Any, session: AISession) -> dict[str, Any]:
-    system = system_name(session.psa_system)
-    return {"session": session, "lines": conversation_for(user, session), "ticket_system": system}
+    return {
+        "session": session,
+        "lines": conversation_for(user, session),
+        "ticket_system": system_name(session.psa_system),
+        "may_generate": can_generate(user, session),
+        "may_work": session.is_worked_here and user.has_perm(CHANGE, session),
+    }
 
 
 @admin.register(Client)

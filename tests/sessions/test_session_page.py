@@ -88,6 +88,21 @@ def test_every_link_opens_for_whoever_sees_it(cast: Cast, worked: AISession, log
             assert browser.get(url).status_code == 200, url
 
 
+def test_who_works_sessions_gets_to_where_it_is_worked(cast: Cast, login: Any) -> None:
+    session = go(cast, session_escalate, begin(cast), reason="Needs the firewall", to_user_id=cast.bob.pk)
+    work = f"/work/{session.pk}/"
+    assert f'href="{work}"' in page(login(cast.alice), session)
+    assert "Take it up" in login(cast.alice).get(work).content.decode(), "Bob may be away"
+    assert work not in page(login(cast.carol), session)
+    imported = make_session(cast.account)
+    assert f"/work/{imported.pk}/" not in page(login(cast.alice), imported)
+    scripts = f"/sessions/{imported.pk}/scripts/"
+    assert scripts not in page(login(cast.bob), imported)
+    AISession.objects.filter(pk=imported.pk).update(status="active", ended_at=None)
+    assert f'href="{scripts}"' in page(login(cast.bob), imported)
+    assert scripts not in page(login(cast.carol), imported)
+
+
 def test_the_page_says_the_systems_proper_name(cast: Cast, worked: AISession, login: Any) -> None:
     assert "7 in HaloPSA" in page(login(cast.bob), worked)
     names = {name: system_name(name) for name in ("connectwise", "Connect Wise", "HALO", "autotask", "Jira", "")}
