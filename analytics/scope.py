@@ -199,11 +199,15 @@ class Scope:
     def query(self, **more: str) -> str:
         """The address's parameters of this scope, and `more`."""
         dates = {"days": str(self.days)} if self.days else {"first": str(self.first), "last": str(self.last)}
-        rows = {name: str(row.pk) for name in ("team", "client", "flow") if (row := getattr(self, name))}
-        texts = {name: text for name in ("domain", "technician") if (text := getattr(self, name))}
         own_zone = self.own_zone or timezone.get_current_timezone_name()
         zone = {} if self.zone == own_zone else {"zone": self.zone}
-        return urlencode(dates | rows | texts | zone | more)
+        return urlencode(dates | self.narrowing | zone | more)
+
+    @property
+    def narrowing(self) -> dict[str, str]:
+        """What it is narrowed to, apart from the period, as the address has it."""
+        rows = {name: str(row.pk) for name in ("team", "client", "flow") if (row := getattr(self, name))}
+        return rows | {name: text for name in ("domain", "technician") if (text := getattr(self, name))}
 
 
 def midnight(day: date, zone: str) -> datetime:

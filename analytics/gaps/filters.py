@@ -3,9 +3,11 @@
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from analytics.gaps.models import KnowledgeGap
+from analytics.gaps.sessionlist import MOST_DIGITS
+from analytics.scope import NO_DOMAIN
 from flowpilot.common.parameters import WholeNumberFilter
 
 UNSETTLED = "unsettled"
@@ -19,9 +21,11 @@ class KnowledgeGapFilter(django_filters.FilterSet):
     # No choice: a severity that this version does not know narrows the list to the unrated, and is no error.
     severity = django_filters.CharFilter(method="filter_severity", help_text="high, medium, low or unrated")
     owner = django_filters.CharFilter(method="filter_owner", help_text="An address, `me` or `nobody`.")
-    domain = django_filters.CharFilter(field_name="problem_domain")
+    # As a dashboard's scope names them, so that its address narrows the gaps, too.
+    domain = django_filters.CharFilter(method="filter_domain", help_text=f"`{NO_DOMAIN}`: without one.")
     flow = WholeNumberFilter(field_name="flow_id")
-    team = django_filters.CharFilter(field_name="team__name")
+    client = WholeNumberFilter(field_name="client_id")
+    team = django_filters.CharFilter(method="filter_team", help_text="Its name or its id.")
 
     class Meta:
         model = KnowledgeGap
@@ -35,6 +39,13 @@ class KnowledgeGapFilter(django_filters.FilterSet):
         if value in KnowledgeGap.SEVERITIES:
             return queryset.filter(severity=value)
         return queryset.exclude(severity__in=KnowledgeGap.SEVERITIES)
+
+    def filter_domain(self, queryset: QuerySet[KnowledgeGap], name: str, value: str) -> QuerySet[KnowledgeGap]:
+        return queryset.filter(problem_domain="" if value == NO_DOMAIN else value)
+
+    def filter_team(self, queryset: QuerySet[KnowledgeGap], name: str, value: str) -> QuerySet[KnowledgeGap]:
+        is_id = value.isascii() and value.isdecimal() and len(value) <= MOST_DIGITS
+        return queryset.filter(Q(team__name=value) | (Q(team=int(value)) if is_id else Q()))
 
     def filter_owner(self, queryset: QuerySet[KnowledgeGap], name: str, value: str) -> QuerySet[KnowledgeGap]:
         if value == "nobody":

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from analytics.gaps.models import KnowledgeGap
 from analytics.gaps.words import sentence
+from analytics.scope import Scope
 from flowpilot.accounts.models import Account, User
 from flowpilot.common.models import AuditEvent
 from proposals.models import FlowProposal
@@ -43,6 +45,12 @@ def gaps_visible(user: Any) -> QuerySet[KnowledgeGap]:
     """The viewer's gaps as lists and pages show them, worst first."""
     rows = KnowledgeGap.objects.for_user(user).light().select_related("account", "team", "owner", "flow", "topic")
     return rows.order_by("-impact", "-pk")
+
+
+def gaps_url(scope: Scope) -> str:
+    """The list of gaps, narrowed as far as gaps are: they have a window of their own, and no technician."""
+    narrowing = {name: text for name, text in scope.narrowing.items() if name != "technician"}
+    return f"{reverse('gaps:list')}{f'?{urlencode(narrowing)}' if narrowing else ''}"
 
 
 def sharing_of(user: Any, gaps: Iterable[KnowledgeGap]) -> dict[int, list[Sharing]]:

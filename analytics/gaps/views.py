@@ -1,5 +1,6 @@
 """Pages of gaps: Django views in the admin site's frame."""
 
+from operator import itemgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,10 +20,13 @@ from analytics.gaps.models import KnowledgeGap
 from analytics.gaps.remedies import gap_edit, gap_propose
 from analytics.gaps.selectors import gaps_visible, has_proposal, history_of, next_steps, sessions_url, sharing_of
 from analytics.gaps.services import CHANGE, gap_change
+from analytics.scope import NO_DOMAIN
 from flowpilot.common.errors import Conflict, InvalidInput, NotAllowed
 
 VIEW = "analytics.view_knowledgegap"
 PER_PAGE = 50
+# Filters by a row, and the column that it is called by.
+_NAMED = (("team", "__name"), ("client", "__name"), ("flow", "__title"))
 
 
 @require_safe
@@ -75,17 +79,24 @@ def _gaps(request: HttpRequest) -> HttpResponse:
 
 
 def _choices(visible: Any, given: Any) -> list[dict[str, Any]]:
-    """The selects of the filter bar: name, label, choices."""
-    plain = visible.order_by().select_related(None)
-    domains = plain.exclude(problem_domain="").values_list("problem_domain", flat=True).distinct()
-    owners = plain.exclude(owner=None).values_list("owner__email", "owner__full_name").distinct()
+    """The selects of the filter bar: name, label, choices. One query, for what any of the gaps has."""
+    names = [f"{name}{part}" for name, text in _NAMED for part in ("", text)]
+    columns = ("problem_domain", "owner__email", "owner__full_name", *names)
+    rows = list(visible.order_by().select_related(None).values(*columns).distinct())
+    domains = sorted({row["problem_domain"] for row in rows} - {""})
+    owners = {row["owner__email"]: row["owner__full_name"] for row in rows if row["owner__email"]}
     severities = [*KnowledgeGap.SEVERITIES.items(), (UNRATED, "Unrated")]
-    people = [("me", "Me"), ("nobody", "Nobody"), *((email, name or email) for email, name in sorted(owners))]
+    people = [("me", "Me"), ("nobody", "Nobody"), *((email, name or email) for email, name in sorted(owners.items()))]
+    scope = []
+    for name, text in _NAMED:
+        found = {str(row[name]): row[f"{name}{text}"] for row in rows if row[name]}
+        scope.append(_choice(name, name.capitalize(), sorted(found.items(), key=itemgetter(1)), given))
     return [
         {"name": "state", "label": "State", "choices": STATES, "chosen": given.get("state", "")},
         _choice("kind", "Kind", KnowledgeGap.Kind.choices, given),
         _choice("severity", "Severity", severities, given),
-        _choice("domain", "Domain", [(name, name) for name in sorted(domains)], given),
+        _choice("domain", "Domain", [*zip(domains, domains, strict=True), (NO_DOMAIN, "Without one")], given),
+        *scope,
         _choice("owner", "Owner", people, given),
     ]
 

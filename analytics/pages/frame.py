@@ -13,6 +13,7 @@ from django.urls import resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from analytics.gaps.selectors import gaps_url
 from analytics.pages.parts import Block, Card, Later
 from analytics.scope import Scope, ScopeForm
 from flowpilot.common.csvfile import csv_response
@@ -122,7 +123,8 @@ def _framed(request: HttpRequest, template: str, context: dict[str, Any], status
     scope: Scope | None = context.get("scope")
     query = f"?{scope.query()}" if scope else ""
     pages = [(label, f"{reverse(name)}{query}", reverse(name) == request.path) for label, name in PAGES]
-    context = {**admin.site.each_context(request), "pages": pages, **context}
+    gaps = gaps_url(scope) if scope else reverse("gaps:list")
+    context = {**admin.site.each_context(request), "pages": pages, "gaps_url": gaps, **context}
     return TemplateResponse(request, template, context, status=status)
 
 

@@ -3,7 +3,7 @@
 from django.urls import reverse
 
 from analytics.gaps.models import KnowledgeGap
-from analytics.gaps.selectors import gaps_visible
+from analytics.gaps.selectors import gaps_url, gaps_visible
 from analytics.pages.parts import Block, Cell, Column
 from analytics.scope import NO_DOMAIN, Scope
 
@@ -11,10 +11,12 @@ SHOWN = 5
 
 
 def worst_gaps(scope: Scope) -> Block:
-    """The worst gaps to work on as they stand now, of the scope's team and domain; they have a window of their own."""
+    """The worst gaps to work on as they stand now, of the scope but its period and technician; they have a window of
+    their own."""
     gaps = gaps_visible(scope.user).filter(state__in=KnowledgeGap.UNSETTLED)
-    if scope.team:
-        gaps = gaps.filter(team=scope.team)
+    for name in ("team", "client", "flow"):
+        if row := getattr(scope, name):
+            gaps = gaps.filter(**{name: row})
     if scope.domain:
         gaps = gaps.filter(problem_domain="" if scope.domain == NO_DOMAIN else scope.domain)
     rows = [
@@ -36,7 +38,7 @@ def worst_gaps(scope: Scope) -> Block:
             Column("Elsewhere", is_rate=True),
         ],
         rows=rows,
-        empty="None was found: gaps come up by themselves once enough sessions have ended.",
-        links=[("All knowledge gaps", reverse("gaps:list"))],
+        empty="None was found here: gaps come up by themselves once enough sessions have ended.",
+        links=[("All knowledge gaps", gaps_url(scope))],
         is_wide=True,
     )

@@ -11,7 +11,7 @@ from analytics.gaps.models import KnowledgeGap
 from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from proposals.models import Topic
-from sessions.models import AISession
+from sessions.models import AISession, Client
 from tests.analytics.gap_rows import make_ended, outcomes
 from tests.analytics.test_gap_services import make_gap
 from tests.conftest import Cast
@@ -101,6 +101,29 @@ def test_the_list_is_filtered_and_worst_first(cast: Cast, login: Any, api: Any) 
     assert (wrong.status_code, titles(wrong)) == (200, [])
     assert "nonsense is not one of the available choices" in wrong.content.decode()
     assert client.get(f"{API}?kind=nonsense").status_code == 400
+
+
+def test_a_dashboards_scope_narrows_the_gaps_too(cast: Cast, login: Any, api: Any) -> None:
+    client, flow = Client.objects.create(account=cast.account, name="Acme"), make_flow(cast.account).flow
+    make_gap(cast, key="a", title="A", impact=5, team=cast.team, problem_domain="email")
+    make_gap(cast, key="b", title="B", impact=4, client=client)
+    make_gap(cast, key="c", title="C", impact=3, flow=flow, problem_domain="networking")
+    browser, caller = login(cast.carol), api(cast.carol)
+    for query, expected in {
+        f"team={cast.team.pk}": "A", "team=Service+Desk": "A", f"client={client.pk}": "B", f"flow={flow.pk}": "C",
+        "domain=-": "B", "domain=email": "A", f"team={cast.team.pk}&domain=-": "", "technician=x%40y.test": "ABC",
+    }.items():  # fmt: skip
+        if "technician" not in query:
+            assert "".join(row["title"] for row in caller.get(f"{API}?{query}").json()["results"]) == expected, query
+        if "Desk" in query:
+            continue  # the dashboards name a team by its id
+        # Its way to the gaps, and its own block of them, say the same.
+        overview = browser.get(f"/admin/analytics/?{query}")
+        listed = browser.get(overview.context["gaps_url"])
+        assert "".join(titles(listed)) == expected, query
+        [block] = [one for one in overview.context["page"].blocks if one.key == "gaps"]
+        assert "".join(row[0].value for row in block.rows) == expected, query
+        assert listed.content.decode().count(" selected") >= query.count("=") - ("technician" in query)
 
 
 def test_empty_pages_say_what_would_fill_them(cast: Cast, login: Any) -> None:

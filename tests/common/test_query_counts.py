@@ -81,7 +81,7 @@ LISTS = {
     "/admin/accounts/user/": 6,
     "/admin/accounts/team/": 6,
     "/admin/common/auditevent/": 10,
-    "/admin/analytics/gaps/": 7,
+    "/admin/analytics/gaps/": 6,
     "/api/v1/gaps/": 4,
     "/api/v1/sessions/": 4,
     "/api/v1/proposals/": 4,
