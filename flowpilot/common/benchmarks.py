@@ -13,6 +13,8 @@ from django.templatetags.static import static
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from flowpilot.common.garbage import start_set_aside
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -45,6 +47,7 @@ def compare(baseline: Case, cases: Sequence[Case], rounds: int) -> list[Timing]:
 
     Raises CommandError where a page does not answer 200.
     """
+    start_set_aside()  # as `flowpilot.wsgi` does
     everything = [baseline, *cases]
     queries = {case.name: _queries_of(case) for case in everything}
     times: dict[str, list[float]] = {case.name: [] for case in everything}

