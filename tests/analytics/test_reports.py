@@ -1,5 +1,6 @@
 """Dashboards by email, through a real mail server: chosen, sent once, tried again, stopped."""
 
+import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.pages.overview import build
+from analytics.reports import sending
 from analytics.reports.models import ReportSubscription
 from analytics.reports.sending import LEASE, PAUSES, report_send, reports_due
 from analytics.reports.services import MOST_REPORTS, next_time, report_change, report_stop, report_subscribe
@@ -239,9 +241,27 @@ class TestSending:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_workers_one_sends(cast: Cast, inbox: Inbox) -> None:  # noqa: F811
+@pytest.mark.parametrize("leased", [True, False])
+def test_of_many_workers_one_sends(
+    cast: Cast,
+    inbox: Inbox,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    leased: bool,
+) -> None:
+    """All of them have it in hand at once. Without the lease each of them makes the mail."""
     report, now = due(cast.carol), timezone.now()
-    start, sent = threading.Barrier(4), []
+    start, together, make = threading.Barrier(4), threading.Barrier(4), sending._message
+    sent, made = [], []
+
+    def slowly(report: ReportSubscription) -> Any:
+        made.append(report.pk)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(timeout=1)
+        return make(report)
+
+    monkeypatch.setattr(sending, "_message", slowly)
+    if not leased:
+        monkeypatch.setattr(sending, "_claim", lambda pk, now: ReportSubscription.objects.get(pk=pk))
 
     def work() -> None:
         start.wait()
@@ -253,4 +273,6 @@ def test_of_many_workers_one_sends(cast: Cast, inbox: Inbox) -> None:  # noqa: F
         worker.start()
     for worker in workers:
         worker.join()
+    assert len(made) == (1 if leased else 4)
+    # What writes the next time first sends it: that alone keeps it from going out twice.
     assert (sorted(sent), len(inbox.messages)) == ([False, False, False, True], 1)

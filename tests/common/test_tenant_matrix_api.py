@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from analytics.rows.registry import SOURCES
-from flowpilot.accounts.models import User
+from flowpilot.accounts.models import Team, User
 from tests.common.conftest import rolled_back
 from tests.common.operations import (
     DELIVERY,
@@ -65,6 +65,10 @@ def test_dashboards(world: World, login: Any, name: str) -> None:
             walk.get(asked[0], 200)
         else:
             walk.alike_urls(asked, 400 if name in READERS else 403, [*hidden.values(), ABSENT])
+        if name in OF_ONE_TEAM:
+            # The account's other team is counted by those who see it only.
+            other = Team.objects.get(account=world.cast.account, name__contains=OTHER_TEAM).pk
+            walk.alike(f"{url}?team={{}}", other, ABSENT, 400)
     for address, (allowed, row, more) in DASHBOARDS_OF_ROW.items():
         may = name in allowed
         walk.get(reverse(address, args=[world.home.pk(row), *more]), 200 if may else 403)
