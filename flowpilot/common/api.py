@@ -134,7 +134,7 @@ class TenantViewSet(ApiMixin, GenericViewSet):
         """What the body of a change says, with the revision that `If-Match` names where the body names none.
 
         Call after `get_object`. Raises ValidationError, InvalidInput, and Stale for a row that has another state by
-        now than the `If-Match` names: what is wrong in the body comes first (RFC 9110, 13.2.1).
+        now than the `If-Match` names: what is wrong in a field comes first.
         """
         data: Any = self.request.data
         tag = self.request.headers.get("If-Match")
