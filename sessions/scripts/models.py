@@ -10,7 +10,7 @@ from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from flowpilot.common.tenancy import TenantModel, TenantQuerySet, permission_name
 from sessions.models.session import AISession, SessionStep
-from sessions.scripts.parameters import Parameter, Shell
+from sessions.scripts.parameters import Parameter, Shell, stored_parameter
 
 SHELLS = [(Shell.POWERSHELL.value, "PowerShell"), (Shell.BASH.value, "Bash"), (Shell.CMD.value, "cmd")]
 # Who may run a template, from everybody who works sessions upwards.
@@ -123,7 +123,7 @@ class ScriptTemplateVersion(SharedModel):
 
     @property
     def read_parameters(self) -> list[Parameter]:
-        return [Parameter.model_validate(item) for item in self.parameters]
+        return [stored_parameter(item) for item in self.parameters]
 
     @property
     def is_destructive(self) -> bool:
@@ -186,4 +186,4 @@ class GeneratedScript(TenantModel):
 
     @property
     def has_secrets(self) -> bool:
-        return any(item.get("kind") == "secret" for item in self.template_version.parameters)
+        return any(parameter.is_secret for parameter in self.template_version.read_parameters)

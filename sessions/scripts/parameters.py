@@ -121,6 +121,15 @@ class Parameter(BaseModel):
         return min(self.maximum, MAX_TEXT) if self.maximum is not None else limit
 
 
+def stored_parameter(data: dict[str, Any]) -> Parameter:
+    """A parameter of a kept version. One whose type is missing or unknown, as another release may have stored it, is a
+    secret: quoted as any text is, and kept nowhere. Raises ValidationError for what is no parameter at all."""
+    if data.get("kind") in set(Kind):
+        return Parameter.model_validate(data)
+    said = {name: data[name] for name in ("name", "label", "help") if name in data}
+    return Parameter.model_validate({**said, "kind": Kind.SECRET})
+
+
 _LIST: TypeAdapter[list[Parameter]] = TypeAdapter(list[Parameter])
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from sessions.models import AISession, GeneratedScript, ScriptTemplate
+from sessions.models import AISession, GeneratedScript, ScriptTemplate, ScriptTemplateVersion
+from sessions.scripts.services import script_generate
 from tests.conftest import Cast
 from tests.factories import make_session, make_template
 
@@ -266,3 +267,26 @@ def test_no_page_has_inline_code(cast: Cast, session: AISession, login: Any) -> 
     ):
         page = text_of(olivia.get(url))
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", page), url
+
+
+@pytest.mark.parametrize("kind", [{"kind": "ip_address", "prefix": 24}, {}])
+def test_a_type_that_is_unknown_or_missing_is_filled_in_as_the_most_careful_one(
+    cast: Cast, session: AISession, login: Any, kind: dict[str, Any]
+) -> None:
+    template_id = make_template(cast.account, keywords="vpn connect").template_id
+    newer = ScriptTemplateVersion.objects.create(
+        template_id=template_id, number=2, what_it_does="Pings", body="ping {{ address }}", risk="unheard_of",
+        parameters=[{"name": "address", "label": "Address", **kind}],
+    )  # fmt: skip
+    ScriptTemplate.objects.filter(pk=template_id).update(current_version=newer)
+    bob, url = login(cast.bob), f"/sessions/{session.pk}/scripts/"
+    assert bob.get(url).status_code == 200
+    assert 'type="password"' in bob.get(f"{url}{template_id}/").content.decode()
+    script, rendered = script_generate(
+        actor=cast.bob, template_id=template_id, number=2, values={"address": "10.0.0.1; reboot"}, session_id=session.pk
+    )
+    assert "'10.0.0.1; reboot'" in rendered.text
+    script.refresh_from_db()
+    assert "reboot" not in f"{script.text}{script.parameters}"
+    assert bob.get(f"{url}generated/{script.pk}/").status_code == 200
+    assert login(cast.alice).get(f"/admin/ai_sessions/scripttemplate/{template_id}/change/").status_code == 200
