@@ -137,6 +137,19 @@ def decided_proposals(scope: Scope) -> QuerySet[FlowProposal]:
     return scoped_proposals(scope).filter(decided_q, scope.during("reviewed_at")).order_by()
 
 
+def taken_back_proposals(scope: Scope) -> QuerySet[FlowProposal]:
+    """Proposals with a decision that was undone in the period; whatever was decided since."""
+    undone = AuditEvent.objects.filter(
+        scope.during("created_at"),
+        account=OuterRef("account"),
+        object_type=FlowProposal._meta.label_lower,
+        object_id=OuterRef("pk"),
+        action="proposal.undone",
+    )
+    # Whatever happens to a proposal updates it: what is older than the period was not touched in it.
+    return scoped_proposals(scope).filter(Exists(undone), updated_at__gte=scope.start)
+
+
 def review(scope: Scope) -> Review:
     """Six queries, whatever there is."""
     cells = _cells(scope)
@@ -148,7 +161,7 @@ def review(scope: Scope) -> Review:
         by_reviewer=_by_reviewer(scope, cells),
         bins=[_bin_row(number, [c for c in cells if c["bin"] == number]) for number in range(len(BINS))],
         retired=scoped_proposals(scope).filter(OUTCOMES["retired"].condition, scope.during("reviewed_at")).count(),
-        taken_back=_taken_back(scope),
+        taken_back=taken_back_proposals(scope).count(),
     )
 
 
@@ -201,19 +214,6 @@ def _by_reviewer(scope: Scope, cells: list[dict[str, Any]]) -> list[ReviewerRow]
     gone = _sum(c for c in cells if c["reviewed_by"] is None)
     more = [ReviewerRow(None, rest, is_rest=True), ReviewerRow(None, gone)]
     return rows + [row for row in more if row.tally.decided]
-
-
-def _taken_back(scope: Scope) -> int:
-    """Proposals with a decision that was undone in the period; whatever was decided since."""
-    undone = AuditEvent.objects.filter(
-        scope.during("created_at"),
-        account=OuterRef("account"),
-        object_type=FlowProposal._meta.label_lower,
-        object_id=OuterRef("pk"),
-        action="proposal.undone",
-    )
-    # Whatever happens to a proposal updates it: what is older than the period was not touched in it.
-    return scoped_proposals(scope).filter(Exists(undone), updated_at__gte=scope.start).count()
 
 
 def _waits(proposals: QuerySet[FlowProposal], length: Any) -> Waits:

@@ -54,7 +54,7 @@ def _cards(scope: Scope, now: Review, before: Review) -> list[Card]:
         Card("Accepted", now.tally.acceptance, before.tally.acceptance, _url(scope, "accepted")),
         Card("Median time to decide", took.median, took_before.median, decided, "down"),
         Card("90 % decided within", took.p90, took_before.p90, decided, "down"),
-        Card("Taken back", now.taken_back, before.taken_back, better="down"),
+        Card("Taken back", now.taken_back, before.taken_back, rows_url(scope, "undone", "taken-back"), better="down"),
         Card("Went undecided", now.retired, before.retired, _url(scope, "retired"), better=""),
     ]
 

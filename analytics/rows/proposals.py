@@ -1,20 +1,27 @@
 """Proposals in review, as the list behind a figure shows them."""
 
-from django.db.models import QuerySet
+from dataclasses import replace
+
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
+from analytics.facts import Fact
 from analytics.metrics.proposals import scoped_proposals
+from analytics.metrics.review import taken_back_proposals
 from analytics.proposal_facts import OUTCOMES, proposal_fact
 from analytics.rows.source import RowColumn, Source
 from analytics.scope import Scope
 from proposals.models import FlowProposal
 
+# Ordered by what has no index: they are thousands.
+_MOMENT = Coalesce("reviewed_at", "created_at")
+
 
 def _rows(scope: Scope) -> QuerySet[FlowProposal]:
-    """What waits now, and what was decided in the period. Ordered by what has no index: they are thousands."""
+    """What waits now, and what was decided in the period."""
     in_period = scope.during("reviewed_at") | OUTCOMES["pending"].condition
-    return scoped_proposals(scope).filter(in_period).annotate(moment=Coalesce("reviewed_at", "created_at"))
+    return scoped_proposals(scope).filter(in_period).annotate(moment=_MOMENT)
 
 
 def _link(proposal: FlowProposal) -> str:
@@ -41,4 +48,10 @@ PROPOSALS = Source(
         RowColumn("Decided", lambda row: row.reviewed_at),
     ),
     link=_link,
+)
+TAKEN_BACK = replace(
+    PROPOSALS,
+    name="taken-back",
+    rows=lambda scope: taken_back_proposals(scope).annotate(moment=_MOMENT),
+    fact=lambda name: Fact("with a decision that was taken back", Q()) if name == "undone" else None,
 )
