@@ -115,6 +115,8 @@ def server(log: IO[str] | int = subprocess.DEVNULL) -> Iterator[str]:
         "PLAIN_STATIC": "1",
         "API_REQUESTS_PER_MINUTE": "0",
         "API_KEY_TRIES": "0",
+        # No worker runs here, so that every job waits.
+        "INGEST_MAX_WAITING": "1000000",
         "PORT": str(port),
     }
     command = [
