@@ -69,7 +69,7 @@ class DifferenceSerializer(serializers.Serializer):
 
 
 class _OldTimeField(serializers.DateTimeField):
-    """RFC 3339 has offsets of whole minutes only; before there were zones each town kept its own time to the second."""
+    """RFC 3339 has offsets of whole minutes only; Liberia was 44 minutes and 30 seconds behind until 1972."""
 
     def enforce_timezone(self, value: datetime) -> datetime:
         told: datetime = super().enforce_timezone(value)

@@ -155,6 +155,7 @@ FIGURES = {
     "waiting-handovers": (READERS, "waiting"),
     "flywheel": (READERS, "resolved"),
     "proposals": (READERS, "pending"),
+    "taken-back": (READERS, "undone"),
     "calls": (OWNERS, "asked-purpose-wording"),
 }
 # Knowledge gaps: the list; who may open one, and what they then get (405 where only a POST is answered).

@@ -195,8 +195,8 @@ class TestFilters:
         parked = make_proposal(cast.account, title="Parked", impact=0)
         proposal_dismiss(actor=cast.alice, proposal_id=parked.pk, revision=1)
         assert listed(login(cast.alice), query) == expected
-        # The page's form sends each field; in the API an empty one is wrong.
-        asked = {name: value for name, value in query.items() if value}
+        # The page's form sends each field, and has an order of its own; in the API an empty one is wrong.
+        asked = {name: value for name, value in query.items() if value and name != "order"}
         answer = api(cast.alice).get("/api/v1/proposals/", {"status": "pending", **asked})
         rows = [row["title"] for row in answer.json()["results"]] if answer.status_code == 200 else []
         assert rows == expected

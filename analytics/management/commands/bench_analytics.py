@@ -25,7 +25,7 @@ from analytics.rows.calls import CALLS
 from analytics.rows.flywheel import FLYWHEEL
 from analytics.rows.guided import GUIDED
 from analytics.rows.handovers import HANDOVERS, WAITING_HANDOVERS
-from analytics.rows.proposals import PROPOSALS
+from analytics.rows.proposals import PROPOSALS, TAKEN_BACK
 from analytics.rows.pushes import PUSHES
 from analytics.rows.registry import SOURCES
 from analytics.rows.scripts import SCRIPTED, SCRIPTS
@@ -140,6 +140,7 @@ def _facts_of(account: Account) -> Iterator[tuple[str, str]]:
         WAITING_HANDOVERS: ("waiting",),
         FLYWHEEL: tuple(FUNNEL),
         PROPOSALS: ("pending", "accepted"),
+        TAKEN_BACK: ("undone",),
         GUIDED: tuple(
             f"{what}-{version}{node}"
             for what, node in (("ended", ""), ("helped", ""), ("at", "-1"), ("left", "-1"), ("answer", "-1-0"))
