@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client, TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
@@ -50,9 +50,17 @@ def _empty_tables(case: TransactionTestCase) -> None:
     keep = {ContentType._meta.db_table, Permission._meta.db_table}
     held = set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - keep
     tables = [connection.ops.quote_name(table) for table in sorted(held)]
+    lock = f"LOCK TABLE {', '.join(tables)};"
     emptied = "".join(f"DELETE FROM {table};" for table in tables)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE {', '.join(tables)}; SET LOCAL session_replication_role = replica; {emptied}")
+    for tries_left in (4, 3, 2, 1, 0):
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"{lock} SET LOCAL session_replication_role = replica; {emptied}")
+            return
+        except OperationalError:
+            # A deadlock with such a request: it goes on, and is over by the next try.
+            if not tries_left:
+                raise
 
 
 @dataclass
