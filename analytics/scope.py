@@ -177,7 +177,7 @@ class Scope:
         return rows + domain + ([f"technician: {self.technician}"] if self.technician else [])
 
     def session_q(self, prefix: str = "") -> Q:
-        """What it is narrowed to, apart from the period, of rows that have a session at `prefix`."""
+        """What it is narrowed to, apart from the period, of rows that have a session at `prefix`, or its columns."""
         found = Q()
         for name, value in (("team", self.team), ("client", self.client), ("flow", self.flow)):
             if value:

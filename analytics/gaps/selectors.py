@@ -49,7 +49,7 @@ def gaps_visible(user: Any) -> QuerySet[KnowledgeGap]:
 
 def gaps_url(scope: Scope) -> str:
     """The list of gaps, narrowed as far as gaps are: they have a window of their own, and no technician."""
-    narrowing = {name: text for name, text in scope.narrowing.items() if name != "technician"}
+    narrowing = scope.narrowed(technician="").narrowing
     return f"{reverse('gaps:list')}{f'?{urlencode(narrowing)}' if narrowing else ''}"
 
 

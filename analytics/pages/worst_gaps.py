@@ -5,7 +5,7 @@ from django.urls import reverse
 from analytics.gaps.models import KnowledgeGap
 from analytics.gaps.selectors import gaps_url, gaps_visible
 from analytics.pages.parts import Block, Cell, Column
-from analytics.scope import NO_DOMAIN, Scope
+from analytics.scope import Scope
 
 SHOWN = 5
 
@@ -13,12 +13,7 @@ SHOWN = 5
 def worst_gaps(scope: Scope) -> Block:
     """The worst gaps to work on as they stand now, of the scope but its period and technician; they have a window of
     their own."""
-    gaps = gaps_visible(scope.user).filter(state__in=KnowledgeGap.UNSETTLED)
-    for name in ("team", "client", "flow"):
-        if row := getattr(scope, name):
-            gaps = gaps.filter(**{name: row})
-    if scope.domain:
-        gaps = gaps.filter(problem_domain="" if scope.domain == NO_DOMAIN else scope.domain)
+    gaps = gaps_visible(scope.user).filter(scope.narrowed(technician="").session_q(), state__in=KnowledgeGap.UNSETTLED)
     rows = [
         [
             Cell(gap.title, reverse("gaps:detail", args=[gap.pk])),
