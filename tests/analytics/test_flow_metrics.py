@@ -1,7 +1,6 @@
 """Metrics of flows against a recount by hand over random ways through two versions."""
 
 from collections import Counter
-from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +18,9 @@ from flowpilot.flows.upkeep import flow_archive
 from proposals.health import versions_health
 from sessions.models import AISession, Client
 from tests.analytics.guided import is_completed, way_of
+from tests.analytics.histories import OverOneHistory
 from tests.analytics.rows import make_history
-from tests.conftest import Cast, MadeOnce, make_cast
+from tests.conftest import Cast
 from tests.factories import make_flow, make_session
 
 SCOPES: list[dict[str, Any]] = [{}, {"days": 90}, {"days": 90, "domain": "networking"}]
@@ -108,21 +108,12 @@ def check_passages(version: FlowVersion, found: Ways, walks: Walks) -> None:
     assert found.commonest[2] == commonest
 
 
-class TestOverARandomHistory:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def people(cls, made_for_class: MadeOnce) -> Cast:
-        def make() -> Cast:
-            cast, now = make_cast(), timezone.now()
-            make_history(cast.account, now, count=700)
-            make_history(cast.other_account, now, count=60, seed=5)
-            return cast
-
-        return made_for_class(make)
-
-    @pytest.fixture
-    def cast(self, db: None, people: Cast) -> Cast:
-        return deepcopy(people)
+class TestOverARandomHistory(OverOneHistory):
+    @staticmethod
+    def fill(cast: Cast) -> None:
+        now = timezone.now()
+        make_history(cast.account, now, count=700)
+        make_history(cast.other_account, now, count=60, seed=5)
 
     @pytest.mark.parametrize("query", SCOPES)
     def test_the_quality_of_a_version_is_that_of_a_recount(self, cast: Cast, query: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Metrics of hand-overs against a recount by hand."""
 
-from copy import deepcopy
 from datetime import timedelta
 from math import ceil
 from typing import Any
@@ -15,8 +14,9 @@ from analytics.scope import Scope
 from flowpilot.accounts.models import Team
 from flowpilot.accounts.roles import Role
 from sessions.models import Handover
+from tests.analytics.histories import OverOneHistory
 from tests.analytics.rows import make_history
-from tests.conftest import Cast, MadeOnce, make_cast
+from tests.conftest import Cast
 from tests.factories import make_member, make_session
 
 METRICS = "/api/v1/metrics/handovers/"
@@ -28,21 +28,12 @@ def quantiles(waits: list[timedelta]) -> Durations:
     return Durations(n, *(timedelta(seconds=seconds[-(-n * share // 100) - 1]) for share in (50, 90)))
 
 
-class TestOverARandomHistory:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def people(cls, made_for_class: MadeOnce) -> Cast:
-        def make() -> Cast:
-            cast, now = make_cast(), timezone.now()
-            make_history(cast.account, now, count=900)
-            make_history(cast.other_account, now, count=60, seed=8)
-            return cast
-
-        return made_for_class(make)
-
-    @pytest.fixture
-    def cast(self, db: None, people: Cast) -> Cast:
-        return deepcopy(people)
+class TestOverARandomHistory(OverOneHistory):
+    @staticmethod
+    def fill(cast: Cast) -> None:
+        now = timezone.now()
+        make_history(cast.account, now, count=900)
+        make_history(cast.other_account, now, count=60, seed=8)
 
     @pytest.mark.parametrize("scope_of", ["", "team"])
     def test_the_figures_are_those_of_a_recount(self, cast: Cast, scope_of: str) -> None:

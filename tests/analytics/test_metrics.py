@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,9 +18,10 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.statistics import Rate
 from proposals.models import FlowProposal
 from sessions.models import AISession, Client, Handover
+from tests.analytics.histories import OverOneHistory
 from tests.analytics.recount import facts_by_hand
 from tests.analytics.rows import make_history
-from tests.conftest import Cast, MadeOnce, make_cast
+from tests.conftest import Cast
 from tests.factories import make_member, make_proposal, make_session
 
 Query = Callable[[Cast], dict[str, Any]]
@@ -56,21 +56,12 @@ def quantile(values: list[int], percent: int) -> timedelta | None:
     return timedelta(minutes=values[-(-len(values) * percent // 100) - 1]) if values else None
 
 
-class TestOverARandomHistory:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def people(cls, made_for_class: MadeOnce) -> Cast:
-        def make() -> Cast:
-            cast, now = make_cast(), timezone.now()
-            make_history(cast.account, now, count=900)
-            make_history(cast.other_account, now, count=40, seed=8)
-            return cast
-
-        return made_for_class(make)
-
-    @pytest.fixture
-    def cast(self, db: None, people: Cast) -> Cast:
-        return deepcopy(people)
+class TestOverARandomHistory(OverOneHistory):
+    @staticmethod
+    def fill(cast: Cast) -> None:
+        now = timezone.now()
+        make_history(cast.account, now, count=900)
+        make_history(cast.other_account, now, count=40, seed=8)
 
     @pytest.mark.parametrize("name", SCOPES)
     def test_the_figures_are_those_of_a_recount(self, cast: Cast, name: str) -> None:

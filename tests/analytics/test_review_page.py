@@ -1,6 +1,5 @@
 """The review page and its API: the same figures as the metrics, in their words; and the block that comes later."""
 
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -11,9 +10,10 @@ from analytics.metrics.funnel import funnel
 from analytics.metrics.review import Tally, decisions_by_week, review
 from analytics.scope import Scope
 from flowpilot.common.statistics import Rate
+from tests.analytics.histories import OverOneHistory
 from tests.analytics.review_rows import make_review
 from tests.analytics.rows import make_history
-from tests.conftest import Cast, MadeOnce, make_cast
+from tests.conftest import Cast
 from tests.factories import make_proposal, make_session
 
 REVIEW, OVERVIEW = "/admin/analytics/review/", "/admin/analytics/"
@@ -29,22 +29,13 @@ def in_words(tally: Tally) -> dict[str, Any]:
     return {**counts, "acceptance_rate": told(tally.acceptance)}
 
 
-class TestOfARandomHistory:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def people(cls, made_for_class: MadeOnce) -> Cast:
-        def make() -> Cast:
-            cast, now = make_cast(), timezone.now()
-            sessions = make_history(cast.account, now, count=300)
-            make_review(cast.account, sessions, now, [cast.alice, cast.olivia])
-            make_proposal(cast.other_account, sessions=0, title="Foreign")
-            return cast
-
-        return made_for_class(make)
-
-    @pytest.fixture
-    def cast(self, db: None, people: Cast) -> Cast:
-        return deepcopy(people)
+class TestOfARandomHistory(OverOneHistory):
+    @staticmethod
+    def fill(cast: Cast) -> None:
+        now = timezone.now()
+        sessions = make_history(cast.account, now, count=300)
+        make_review(cast.account, sessions, now, [cast.alice, cast.olivia])
+        make_proposal(cast.other_account, sessions=0, title="Foreign")
 
     @pytest.mark.parametrize("query", ["", "days=90&domain=networking"])
     def test_the_api_tells_what_the_metrics_tell(self, cast: Cast, api: Any, query: str) -> None:

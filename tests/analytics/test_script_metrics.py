@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ from flowpilot.accounts.roles import Role
 from flowpilot.common.statistics import Rate, difference_of, wilson_interval
 from sessions.models import AISession, Client, GeneratedScript
 from sessions.scripts.selectors import escalations_of
+from tests.analytics.histories import OverOneHistory
 from tests.analytics.rows import make_history
-from tests.conftest import Cast, MadeOnce, make_cast
+from tests.conftest import Cast
 from tests.factories import make_member, make_session, make_template
 
 METRICS = "/api/v1/metrics/scripts/"
@@ -47,21 +47,12 @@ def used(rows: list[GeneratedScript]) -> dict[str, int]:
     return {name: found[name] for name in ("worked", "no_change", "worse", "unsaid")}
 
 
-class TestOverARandomHistory:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def people(cls, made_for_class: MadeOnce) -> Cast:
-        def make() -> Cast:
-            cast, now = make_cast(), timezone.now()
-            make_history(cast.account, now, count=500)
-            make_history(cast.other_account, now, count=60, seed=8)
-            return cast
-
-        return made_for_class(make)
-
-    @pytest.fixture
-    def cast(self, db: None, people: Cast) -> Cast:
-        return deepcopy(people)
+class TestOverARandomHistory(OverOneHistory):
+    @staticmethod
+    def fill(cast: Cast) -> None:
+        now = timezone.now()
+        make_history(cast.account, now, count=500)
+        make_history(cast.other_account, now, count=60, seed=8)
 
     @pytest.mark.parametrize("name", QUERIES)
     def test_use_and_outcomes_are_those_of_a_recount(self, cast: Cast, name: str) -> None:
