@@ -40,11 +40,14 @@ class Weather:
         self.seen: dict[int, int] = {}
         self.first_write_failed: dict[int, bool] = {}
         self.injected = self.requests = 0
+        self.old_tokens: set[str] = set()
 
     def __call__(self, request: Request) -> str:
         self.requests += 1
-        if self.requests % 50 == 0:
-            self.psa.expire_tokens()
+        if self.requests % 25 == 0:
+            # Those of before the last turn: one that was fetched a moment ago is good for the request that comes again.
+            self.psa.tokens -= self.old_tokens
+            self.old_tokens = set(self.psa.tokens)
         if not (ticket_id := request.ticket_id):
             return ""
         n = self.seen[ticket_id] = self.seen.get(ticket_id, 0) + 1
@@ -122,7 +125,8 @@ def deliver_everything(start: datetime) -> None:
 
 
 def storm(cast: Cast, psa: FakePsa, settings: Any, count: int) -> Weather:
-    settings.PSA_TIMEOUT, settings.PSA_MAX_PARALLEL, psa.stall_s = 3.0, WORKERS, 4.0
+    # Only what shall run out of time does, on a busy machine too.
+    settings.PSA_TIMEOUT, settings.PSA_MAX_PARALLEL, psa.stall_s = 8.0, WORKERS, 9.0
     weather = Weather(psa)
     psa.plan = weather
     make_pushes(cast, psa, count)
@@ -153,12 +157,9 @@ def test_a_thousand_pushes_are_each_written_once_and_counted_right(cast: Cast, p
     lost = [n for n in tickets if hopeless(n)]
     failed = [n for n in tickets if weather.first_write_failed[n] and not hopeless(n)]
     first = [n for n in tickets if not weather.first_write_failed[n]]
-    found = push_counts(PsaPush.objects.filter(account=cast.account))
-    # On a busy machine a request or two may time out besides: those get there with another try.
-    late = len(first) - found.first_try
-    assert 0 <= late <= PUSHES // 100
-    assert found == PushCounts(len(first) - late, len(failed) + late, exhausted=len(lost), pending=0, unknown=0)
-    assert found.total == PUSHES
+    expected = PushCounts(first_try=len(first), eventual=len(failed), exhausted=len(lost), pending=0, unknown=0)
+    assert push_counts(PsaPush.objects.filter(account=cast.account)) == expected
+    assert expected.total == PUSHES
     assert len(failed) > 250, "the storm was one"
     assert len(lost) > 30
     assert weather.injected / weather.requests > FAULTY * 0.8
